@@ -1,0 +1,216 @@
+"""Settings of every role: environment `HUB_*` over `config/hub.toml` over the defaults written here.
+
+Each setting is documented where an operator meets it, in `config/hub.toml`; a test keeps the two alike.
+A wrong setting stops the program at start with a `SettingsError` that names the setting, its value and
+what to write instead.
+"""
+
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "HUB_"
+DEFAULT_CONFIG = Path("config/hub.toml")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class IngestSettings(BaseModel):
+    """Knobs of the ingest hot path (section `[ingest]`, environment `HUB_INGEST__<NAME>`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_messages: int = Field(2_000, ge=1, le=1_000_000)
+    inbox_messages: int = Field(200_000, ge=1, le=10_000_000)
+    commit_interval_ms: int = Field(20, ge=0, le=10_000)
+    reorder_ms: int = Field(2_000, ge=0, le=60_000)
+    rebirth_cooldown_s: float = Field(60, ge=0)
+    rebirth_per_s: float = Field(20, gt=0)
+    rebirth_burst: int = Field(40, ge=1)
+    mirror_interval_ms: int = Field(500, ge=50, le=60_000)
+    journal_keep_s: float = Field(120, ge=0)
+
+
+class Settings(BaseSettings):
+    """All settings of one hub process, checked and complete: no URL is left unset.
+
+    Raises pydantic's `ValidationError`; programs call `load_settings`, which turns it into `SettingsError`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    http_host: str = "127.0.0.1"
+    http_port: Port = 8000
+    mqtt_url: str = "mqtt://127.0.0.1:1883"
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    telemetry_url: str = ""
+    host_id: str = Field("hub", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    shard: str = Field("0", pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    schools: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    language: Literal["vi", "en"] = "vi"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    demo: bool = False
+    demo_token: SecretStr | None = None
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over the file."""
+        return init_settings, env_settings, _TomlFile(settings_cls)
+
+    @field_validator("schools", mode="before")
+    @classmethod
+    def _split_school_codes(cls, value: object) -> object:
+        return (
+            [code.strip() for code in value.split(",") if code.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("database_url", "telemetry_url", mode="before")
+    @classmethod
+    def _none_is_default(cls, value: object) -> object:
+        return "" if value is None else value
+
+    @field_validator("mqtt_url")
+    @classmethod
+    def _is_mqtt(cls, value: str) -> str:
+        return _checked_url(value, {"mqtt", "mqtts"}, "mqtt://127.0.0.1:1883", host_needed=True)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        schemes = {"sqlite+aiosqlite", "postgresql+psycopg"}
+        return value and _checked_url(value, schemes, "postgresql+psycopg://hub:secret@127.0.0.1/hub")
+
+    @field_validator("telemetry_url")
+    @classmethod
+    def _is_telemetry(cls, value: str) -> str:
+        return value and _checked_url(value, {"sqlite"}, "sqlite:////var/lib/hub/telemetry.db")
+
+    @model_validator(mode="after")
+    def _fill_urls(self) -> Self:
+        # frozen keeps others from changing settings; filling defaults is part of making them
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite+aiosqlite:///{self.data_dir}/hub.db")
+        if not self.telemetry_url:
+            object.__setattr__(self, "telemetry_url", f"sqlite:///{self.data_dir}/telemetry.db")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """One wrong setting: its name, the value found, and what to write instead."""
+
+    setting: str
+    value: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.setting} = {self.value}: {self.fix}"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `problems` names each setting, its value and the fix."""
+
+    def __init__(self, problems: list[SettingProblem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads the settings from arguments, environment and file; raises `SettingsError`."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError([_problem(dict(detail)) for detail in error.errors()]) from None
+
+
+def unknown_variables(environment: dict[str, str] | None = None) -> list[str]:
+    """Warns of `HUB_*` variables that no setting reads, each with the nearest name that exists."""
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{ENV_PREFIX}CONFIG"}
+    known |= {f"{ENV_PREFIX}INGEST__{name.upper()}" for name in IngestSettings.model_fields}
+    found = []
+    for name in sorted(os.environ if environment is None else environment):
+        if name.startswith(ENV_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            found.append(f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else ""))
+    return found
+
+
+class _TomlFile(PydanticBaseSettingsSource):
+    """The configuration file: `HUB_CONFIG`, else `config/hub.toml` where there is one."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False  # the whole file is given at once, in __call__
+
+    def __call__(self) -> dict[str, Any]:
+        named = os.environ.get(f"{ENV_PREFIX}CONFIG")
+        path = Path(named) if named else DEFAULT_CONFIG
+        if not named and not path.is_file():
+            return {}
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            fix = f"the file cannot be read ({error.strerror}); name a readable TOML file"
+            raise SettingsError([SettingProblem("HUB_CONFIG", str(path), fix)]) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            fix = f"this is not TOML: {error}"
+            raise SettingsError([SettingProblem("HUB_CONFIG", str(path), fix)]) from None
+        return values
+
+
+def _checked_url(value: str, schemes: set[str], example: str, *, host_needed: bool = False) -> str:
+    parts = urlsplit(value)
+    wanted = f"write a URL like {example}"
+    if parts.scheme not in schemes:
+        raise ValueError(
+            f"must start with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}; {wanted}"
+        )
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if port == -1 or port == 0 or (host_needed and not parts.hostname):
+        raise ValueError(f"has no usable host and port; {wanted}")
+    return value
+
+
+def _problem(detail: dict[str, Any]) -> SettingProblem:
+    """Turns one of pydantic's errors into setting, value and fix; secrets never appear."""
+    place = tuple(str(part) for part in detail["loc"])
+    setting = ENV_PREFIX + "__".join(part.upper() for part in place)
+    if len(place) > 1 and place[0] == "schools":
+        setting = f"{ENV_PREFIX}SCHOOLS"
+    if detail["type"] == "extra_forbidden":
+        fields = IngestSettings.model_fields if place[0] == "ingest" else Settings.model_fields
+        near = difflib.get_close_matches(place[-1], fields, n=1)
+        fix = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "; remove it")
+    else:
+        text = detail["msg"].removeprefix("Value error, ")
+        fix = text[:1].lower() + text[1:]
+    value = "(hidden)" if "token" in setting.lower() else repr(detail["input"])
+    return SettingProblem(setting, value, fix)
