@@ -1,0 +1,1 @@
+"""The province's units, effective-dated, and the rooms of its schools."""

@@ -1,0 +1,163 @@
+"""Records what ingest saw, and answers what is known; never commits."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+
+from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.database import insert_into
+from hub.registry.rules import Claim, DeviceSeen, NodeSeen, PresenceChange, Quarantined
+from hub.registry.tables import Device, Node, PresenceEvent, Quarantine
+
+# PostgreSQL refuses NUL in text, and hostile topics contain what they like
+_NUL = "\x00"
+
+
+async def record_nodes(session: AsyncSession, nodes: Iterable[NodeSeen]) -> None:
+    """Stores nodes, once each: the first sight stays the earliest, a claim is never taken away."""
+    rows = [
+        {
+            "group_code": seen.group,
+            "node": seen.node,
+            "claimed_school": seen.claimed_school,
+            "first_seen_ms": seen.first_seen_ms,
+            "simulated": seen.simulated,
+            "software": _text(seen.software),
+        }
+        for seen in sorted(nodes, key=attrgetter("group", "node"))
+    ]
+    insert = insert_into(session, Node)
+    new = insert.excluded
+    earliest = case((new.first_seen_ms < Node.first_seen_ms, new.first_seen_ms), else_=Node.first_seen_ms)
+    statement = insert.on_conflict_do_update(
+        index_elements=[Node.group_code, Node.node],
+        set_={
+            "claimed_school": func.coalesce(Node.claimed_school, new.claimed_school),
+            "first_seen_ms": earliest,
+            "simulated": new.simulated,
+            "software": new.software,
+        },
+    )
+    await _run(session, statement, rows)
+
+
+async def record_devices(session: AsyncSession, devices: Iterable[DeviceSeen]) -> None:
+    """Stores devices of stored nodes, once each: the newest birth wins, but for the room a person chose."""
+    rows = [
+        {
+            "group_code": seen.group,
+            "node": seen.node,
+            "device": seen.device,
+            "kind": _text(seen.kind),
+            "room_code": _text(seen.room),
+            "name": _text(seen.name),
+            "claimed": seen.claimed,
+        }
+        for seen in sorted(devices, key=attrgetter("group", "node", "device"))
+    ]
+    insert = insert_into(session, Device)
+    new = insert.excluded
+    chosen_room = (
+        select(Node.claimed_room)
+        .where(Node.group_code == Device.group_code, Node.node == Device.node)
+        .correlate(Device)
+        .scalar_subquery()
+    )
+    statement = insert.on_conflict_do_update(
+        index_elements=[Device.group_code, Device.node, Device.device],
+        set_={
+            "kind": new.kind,
+            "room_code": func.coalesce(chosen_room, new.room_code),
+            "name": new.name,
+            "claimed": or_(Device.claimed, new.claimed),
+        },
+    )
+    await _run(session, statement, rows)
+
+
+async def record_presence(session: AsyncSession, changes: Iterable[PresenceChange]) -> None:
+    """Stores changes of presence; the same change twice is stored once."""
+    rows = [
+        {
+            "group_code": change.group,
+            "node": change.node,
+            "device": change.device,
+            "state": change.state,
+            "reason": _text(change.reason)[:64],
+            "since_ms": change.since_ms,
+        }
+        for change in changes
+    ]
+    await _run(session, insert_into(session, PresenceEvent).on_conflict_do_nothing(), rows)
+
+
+async def record_quarantine(session: AsyncSession, payloads: Iterable[Quarantined]) -> None:
+    """Stores payloads that could not be used, with their bytes; the same journal key is stored once."""
+    rows = [
+        {
+            "received_ms": payload.received_ms,
+            "group_code": _text(payload.group)[:255],
+            "node": _text(payload.node)[:255],
+            "device": _text(payload.device)[:255],
+            "topic": _text(payload.topic),
+            "reason": payload.reason[:64],
+            "detail": _text(payload.detail),
+            "size": len(payload.payload),
+            "payload": payload.payload,
+            "journal_key": payload.journal_key,
+        }
+        for payload in payloads
+    ]
+    await _run(session, insert_into(session, Quarantine).on_conflict_do_nothing(), rows)
+
+
+async def claims(session: AsyncSession) -> dict[tuple[str, str], Claim]:
+    """Gives every claimed node's claim by (group, node)."""
+    query = select(Node.group_code, Node.node, Node.claimed_school, Node.claimed_room)
+    found = await session.execute(query.where(Node.claimed_school.is_not(None)))
+    return {(group, node): Claim(school or "", room) for group, node, school, room in found}
+
+
+async def claim_node(session: AsyncSession, group: str, node: str, claim: Claim) -> bool:
+    """Puts a node and its devices into a school and room; false if the node is unknown."""
+    change = update(Node).where(Node.group_code == group, Node.node == node)
+    change = change.values(claimed_school=claim.school, claimed_room=claim.room).returning(Node.node)
+    if (await session.execute(change)).scalar_one_or_none() is None:
+        return False
+    devices = update(Device).where(Device.group_code == group, Device.node == node).values(claimed=True)
+    await session.execute(devices if claim.room is None else devices.values(room_code=claim.room))
+    return True
+
+
+async def node_claim(session: AsyncSession, group: str, node: str) -> Claim | None:
+    """Gives one node's claim, or nothing if it is unknown or unclaimed."""
+    found = await session.get(Node, (group, node))
+    return Claim(found.claimed_school, found.claimed_room) if found and found.claimed_school else None
+
+
+async def quarantined_payloads(session: AsyncSession, ids: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+    """Gives topic and raw bytes of quarantined payloads, for replay."""
+    query = select(Quarantine.id, Quarantine.topic, Quarantine.payload).where(Quarantine.id.in_(ids))
+    return {row_id: (topic, payload) for row_id, topic, payload in await session.execute(query)}
+
+
+async def mark_replayed(session: AsyncSession, ids: Sequence[int], now_ms: int) -> None:
+    """Notes that quarantined payloads were read again with success."""
+    await session.execute(update(Quarantine).where(Quarantine.id.in_(ids)).values(replayed_ms=now_ms))
+
+
+async def forget_old(session: AsyncSession, *, presence_before_ms: int, quarantine_before_ms: int) -> None:
+    """Deletes presence and quarantine older than the given moments."""
+    await session.execute(delete(PresenceEvent).where(PresenceEvent.since_ms < presence_before_ms))
+    await session.execute(delete(Quarantine).where(Quarantine.received_ms < quarantine_before_ms))
+
+
+async def _run(session: AsyncSession, statement: Insert, rows: Sequence[Mapping[str, object]]) -> None:
+    if rows:
+        await (await session.connection()).execute(statement, rows)
+
+
+def _text(value: str) -> str:
+    return value.replace(_NUL, "\ufffd")
