@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -120,33 +120,17 @@ def wrap(value: Any, datatype: int) -> Any:
         return value if sign is None else (value ^ sign) - sign
     if value is None:
         return None
-    if datatype == D.Double or datatype == D.Float:
-        if type(value) is not float:
-            value = _number(value, datatype)
-        return _as_float32(value) if datatype == D.Float else value
-    if datatype == D.Boolean:
-        if isinstance(value, (bool, int)):
-            return bool(value)
-    elif datatype in TEXTS:
-        if isinstance(value, str):
-            return value
-    elif datatype in ARRAYS:
-        return unpack_array(value, datatype) if isinstance(value, bytes) else _checked_list(value, datatype)
-    elif datatype in BYTES:
-        if isinstance(value, bytes):
-            return value
-    elif known(datatype) is None:
+    convert = _CONVERT.get(datatype)
+    if convert is None:
         raise DatatypeError(f"unknown datatype {datatype}")
-    elif not isinstance(value, (bool, int, float, str, bytes)):
-        return value  # DataSet, Template, property sets: their own decoder has already checked them
-    raise _mismatch(value, datatype)
+    return convert(value, datatype)
 
 
 def not_finite(value: Any) -> bool:
     """True for NaN and infinity, alone or inside an array: to be kept, flagged, never averaged."""
     if isinstance(value, float):
         return not math.isfinite(value)
-    return isinstance(value, list) and any(isinstance(item, float) and not math.isfinite(item) for item in value)
+    return isinstance(value, list) and any(map(not_finite, value))
 
 
 def pack_array(items: Sequence[Any], datatype: int) -> bytes:
@@ -207,10 +191,46 @@ def _whole(value: Any, datatype: int) -> int:
     raise _mismatch(value, datatype)
 
 
-def _number(value: Any, datatype: int) -> float:
+def _double(value: Any, datatype: int) -> float:
+    if type(value) is float:
+        return value
     if isinstance(value, (bool, int)):
         return float(value)
     raise _mismatch(value, datatype)
+
+
+def _float(value: Any, datatype: int) -> float:
+    return _as_float32(_double(value, datatype))
+
+
+def _boolean(value: Any, datatype: int) -> bool:
+    if isinstance(value, (bool, int)):
+        return bool(value)
+    raise _mismatch(value, datatype)
+
+
+def _text(value: Any, datatype: int) -> str:
+    if isinstance(value, str):
+        return value
+    raise _mismatch(value, datatype)
+
+
+def _bytes(value: Any, datatype: int) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    raise _mismatch(value, datatype)
+
+
+def _array(value: Any, datatype: int) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        value = pack_array(value, datatype)
+    return unpack_array(_bytes(value, datatype), datatype)
+
+
+def _structure(value: Any, datatype: int) -> Any:
+    if isinstance(value, (bool, int, float, str, bytes)):
+        raise _mismatch(value, datatype)
+    return value  # DataSet, Template, property sets: their own decoder has already checked them
 
 
 def _as_float32(value: float) -> float:
@@ -220,11 +240,16 @@ def _as_float32(value: float) -> float:
         return math.copysign(math.inf, value)
 
 
-def _checked_list(value: Any, datatype: int) -> list[Any]:
-    if isinstance(value, (list, tuple)):
-        return unpack_array(pack_array(value, datatype), datatype)
-    raise _mismatch(value, datatype)
-
-
 def _mismatch(value: Any, datatype: int) -> DatatypeError:
     return DatatypeError(f"{type(value).__name__} where {name_of(datatype)} was declared")
+
+
+_CONVERT: dict[int, Callable[[Any, int], Any]] = {
+    D.Float: _float,
+    D.Double: _double,
+    D.Boolean: _boolean,
+    **dict.fromkeys(TEXTS, _text),
+    **dict.fromkeys(BYTES, _bytes),
+    **dict.fromkeys(ARRAYS, _array),
+    **dict.fromkeys((D.DataSet, D.Template, D.PropertySet, D.PropertySetList), _structure),
+}

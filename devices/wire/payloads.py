@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError, EncodeError
@@ -23,16 +23,19 @@ from devices.wire.datatypes import (
 from devices.wire.structures import DataSet, MetaData, MetricValue, Parameter, Payload, Template
 
 __all__ = [
-    "BD_SEQ", "REBIRTH", "DataSet", "HostState", "MetaData", "MetricValue", "Parameter", "Payload", "PayloadError",
-    "Template", "bd_seq_metric", "decode_payload", "encode_payload", "ndeath_payload", "parse_state", "raw_value",
-    "rebirth_payload", "state_payload",
+    "BD_SEQ", "REBIRTH", "DataSet", "HostState", "MetaData", "MetricValue", "Parameter", "Payload",
+    "PayloadError", "Template", "bd_seq_metric", "decode_payload", "encode_payload", "ndeath_payload",
+    "parse_state", "raw_value", "rebirth_payload", "state_payload",
 ]  # fmt: skip
 
 BD_SEQ = "bdSeq"
 REBIRTH = "Node Control/Rebirth"
 
 _Cell: TypeAlias = (
-    "pb.Payload.Metric | pb.Payload.PropertyValue | pb.Payload.DataSet.DataSetValue | pb.Payload.Template.Parameter"
+    pb.Payload.Metric
+    | pb.Payload.PropertyValue
+    | pb.Payload.DataSet.DataSetValue
+    | pb.Payload.Template.Parameter
 )
 
 
@@ -96,19 +99,28 @@ def _write_metric(out: pb.Payload.Metric, metric: MetricValue, datatypes: bool) 
     if metric.is_transient:
         out.is_transient = True
     if metric.metadata is not None:
-        for name in MetaData.__slots__:
-            if (given := getattr(metric.metadata, name)) is not None:
-                setattr(out.metadata, name, given)
+        _write_metadata(out.metadata, metric.metadata)
     if metric.properties is not None:
         _write_properties(out.properties, metric.properties)
-    if metric.value is None:
+    _write_value(out, metric.value, datatype, datatypes)
+
+
+def _write_value(out: pb.Payload.Metric, value: Any, datatype: DataType | None, datatypes: bool) -> None:
+    if value is None or datatype is None:
         out.is_null = True
-    elif datatype == DataType.DataSet:
-        _write_dataset(out.dataset_value, metric.value)
-    elif datatype == DataType.Template:
-        _write_template(out.template_value, metric.value, datatypes)
-    elif datatype is not None:
-        _write_plain(out, metric.value, datatype)
+    elif datatype is DataType.DataSet:
+        _write_dataset(out.dataset_value, value)
+    elif datatype is DataType.Template:
+        _write_template(out.template_value, value, datatypes)
+    else:
+        _write_plain(out, value, datatype)
+
+
+def _write_metadata(out: pb.Payload.MetaData, metadata: MetaData) -> None:
+    out.SetInParent()
+    for item in fields(metadata):
+        if (given := getattr(metadata, item.name)) is not None:
+            setattr(out, item.name, given)
 
 
 def _write_plain(out: _Cell, value: Any, datatype: DataType) -> None:
@@ -269,7 +281,7 @@ def _read_properties(properties: pb.Payload.PropertySet) -> dict[str, Any]:
 def _read_dataset(table: pb.Payload.DataSet) -> DataSet:
     width = len(table.columns)
     if len(table.types) != width or (table.HasField("num_of_columns") and table.num_of_columns != width):
-        raise PayloadError("bad_dataset", f"{width} columns, {len(table.types)} types, {table.num_of_columns} declared")
+        raise PayloadError("bad_dataset", f"{width} columns, {len(table.types)} types")
     types = [_datatype(number) or DataType.Unknown for number in table.types]
     if DataType.Unknown in types:
         raise PayloadError("bad_dataset", "a column without datatype")

@@ -29,7 +29,7 @@ class SequenceTracker(Generic[T]):
     compare with `expected` itself while `held` is empty, and write `expected = (seq + 1) & 255`.
     """
 
-    __slots__ = ("deadline_ms", "expected", "gaps", "held", "reorder_ms", "repeated", "reordered")
+    __slots__ = ("deadline_ms", "expected", "gaps", "held", "reorder_ms", "reordered", "repeated")
 
     def __init__(self, reorder_ms: int = 2000) -> None:
         self.reorder_ms = reorder_ms

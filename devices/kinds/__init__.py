@@ -1,0 +1,1 @@
+"""One file a kind of device, found by being there: each sets `KIND`."""
