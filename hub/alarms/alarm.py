@@ -1,0 +1,101 @@
+"""What an alarm is: its subject, its states (ISA-18.2) and the changes it goes through."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from devices.kind import Severity
+
+EDGE_NODE = "edge_node"
+UPLINK = "uplink"
+
+Plain = bool | int | float | str | None
+
+
+class AlarmState(StrEnum):
+    """Where an open alarm stands; `normal` means closed."""
+
+    UNACKNOWLEDGED = "unacknowledged"
+    ACKNOWLEDGED = "acknowledged"
+    RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+    SUPPRESSED = "suppressed"
+    NORMAL = "normal"
+
+
+class ChangeKind(StrEnum):
+    """What happened to an alarm at one instant."""
+
+    RAISED = "raised"
+    REACTIVATED = "reactivated"
+    SEVERITY = "severity"
+    RETURNED = "returned"
+    SUPPRESSED = "suppressed"
+    UNSUPPRESSED = "unsuppressed"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The thing an alarm is about: a device, or the edge node itself (`device=None`, kind `edge_node`)."""
+
+    school: str
+    room: str
+    node: str
+    device: str | None
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm as the API, the live mirror and the event stream show it; times are UTC epoch ms.
+
+    `condition` is `high`, `low`, `state`, `offline` or `school_down`; `metric` is empty for the last two
+    except that a school cut by its link names the link's metric.
+    """
+
+    id: str
+    school: str
+    room: str
+    node: str
+    device: str | None
+    kind: str
+    metric: str
+    condition: str
+    severity: Severity
+    state: AlarmState
+    title_vi: str
+    title_en: str
+    detail_vi: str
+    detail_en: str
+    value: Plain
+    limit: Plain
+    unit: str | None
+    raised_ms: int
+    returned_ms: int | None = None
+    acknowledged_ms: int | None = None
+    acknowledged_by: str | None = None
+    comment: str | None = None
+    suppressed_by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody may still have to look at it."""
+        return self.state is not AlarmState.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChange:
+    """One step in an alarm's life, with the alarm as it is after it."""
+
+    kind: ChangeKind
+    ts_ms: int
+    alarm: Alarm
+
+
+def alarm_id(school: str, node: str, device: str | None, metric: str, condition: str, raised_ms: int) -> str:
+    """A short name that the same facts always give again, so that a replay creates no second alarm."""
+    facts = "\x1f".join((school, node, device or "", metric, condition, str(raised_ms)))
+    return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()

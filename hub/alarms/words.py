@@ -1,0 +1,62 @@
+"""The sentences of alarms in both languages, and numbers as each language writes them."""
+
+from __future__ import annotations
+
+from devices.kind import Metric
+from hub.alarms.alarm import Plain
+
+SCHOOL_DOWN = ("Trường mất kết nối", "School offline")
+LINK_DOWN = ("Đường truyền báo đứt", "The link reports down")
+
+REASONS: dict[str, tuple[str, str]] = {
+    "silence": ("không còn tín hiệu", "fell silent"),
+    "will": ("nút biên mất kết nối đột ngột", "edge node lost without goodbye"),
+    "death": ("nút biên mất kết nối", "edge node went away"),
+    "node_death": ("nút biên mất kết nối", "edge node went away"),
+    "device_death": ("thiết bị không trả lời", "device does not answer"),
+    "hub_restart": ("chưa nghe lại từ khi trung tâm khởi động", "not heard since the hub started"),
+    "no_route": ("không có đường tới thiết bị", "no route to the device"),
+    "refused": ("thiết bị từ chối kết nối", "connection refused"),
+    "auth_failed": ("sai tài khoản đăng nhập thiết bị", "device login failed"),
+    "timeout": ("thiết bị quá lâu không trả lời", "device timed out"),
+    "protocol_error": ("thiết bị trả lời sai giao thức", "protocol error"),
+    "powered_off": ("thiết bị mất nguồn", "powered off"),
+    "unplugged": ("thiết bị bị rút dây", "unplugged"),
+}
+
+
+def reason(code: str) -> tuple[str, str]:
+    """Vietnamese and English words for a reason code; an unknown code shows as itself."""
+    return REASONS.get(code, (code, code))
+
+
+def number(value: Plain, decimals: int, language: str) -> str:
+    """A value as people read it: `1.320,5` in Vietnamese, `1,320.5` in English, `–` for none."""
+    if value is None:
+        return "–"
+    if isinstance(value, (bool, str)):
+        return str(value)
+    text = f"{value:,.{decimals}f}"
+    return text.translate(_SWAP) if language == "vi" else text
+
+
+def measured(value: Plain, unit: str | None, limit: Plain, decimals: int) -> tuple[str, str]:
+    """`1.320 ppm · ngưỡng 1.000 ppm` and the same in English."""
+    tail = f" {unit}" if unit else ""
+    return (
+        f"{number(value, decimals, 'vi')}{tail} · ngưỡng {number(limit, decimals, 'vi')}{tail}",
+        f"{number(value, decimals, 'en')}{tail} · limit {number(limit, decimals, 'en')}{tail}",
+    )
+
+
+_SWAP = str.maketrans(",.", ".,")
+
+
+def stated(metric: Metric, value: Plain) -> tuple[str, str]:
+    """The name of a state of a metric that has states, else its label and value."""
+    named = (metric.states or {}).get(value) if isinstance(value, (int, str)) else None
+    if named:
+        return named
+    if isinstance(value, bool):
+        return metric.label_vi, metric.label_en
+    return f"{metric.label_vi}: {value}", f"{metric.label_en}: {value}"
