@@ -17,10 +17,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, Protocol
+from typing import Any
 
+from devices.simulation import RoomConditions, SimulatedDevice, UnreachableError
 from devices.wire.datatypes import FLOATS, NUMERIC, DataType
 from devices.wire.structures import MetricValue
+
+__all__ = [
+    "Command", "DeviceKind", "KindError", "Limit", "Metric", "OfflineRule", "RoomConditions", "Severity",
+    "SimulatedDevice", "Tile", "UnreachableError", "kind", "kinds",
+]  # fmt: skip
 
 KINDS_PACKAGE = "devices.kinds"
 
@@ -78,12 +84,12 @@ class Limit:
         if self.equals is not None:
             return bool(value == self.equals)
         if self.not_equals is not None:
-            return value is not None and bool(value != self.not_equals)
+            return bool(value is not None and value != self.not_equals)
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             return False
         if self.above is not None:
-            return value > self.above
-        return self.below is not None and value < self.below
+            return bool(value > self.above)
+        return bool(self.below is not None and value < self.below)
 
     def cleared(self, value: Any) -> bool:
         """True if `value` is back by at least the hysteresis; null and NaN clear nothing."""
@@ -92,8 +98,8 @@ class Limit:
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             return False
         if self.above is not None:
-            return value <= self.above - self.hysteresis
-        return self.below is not None and value >= self.below + self.hysteresis
+            return bool(value <= self.above - self.hysteresis)
+        return bool(self.below is not None and value >= self.below + self.hysteresis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +129,10 @@ class Metric:
         if before is None or after is None or self.datatype not in NUMERIC:
             return bool(before != after)
         if math.isnan(before) or math.isnan(after):
-            return math.isnan(before) != math.isnan(after)
+            return math.isnan(before) is not math.isnan(after)
         if self.deadband == 0 or math.isinf(before) or math.isinf(after):
             return bool(before != after)
-        return abs(after - before) >= self.deadband
+        return bool(abs(after - before) >= self.deadband)
 
     def plausible(self, value: Any) -> bool:
         """False for what the sensor cannot mean: NaN, infinity, outside `low`…`high`."""
@@ -180,49 +186,6 @@ class OfflineRule:
     title_vi: str
     title_en: str
     off_delay_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoomConditions:
-    """What a simulated device feels: people in the room, weather, its age, the wanted share of the uplink.
-
-    `load_fraction` may exceed 1: more is wanted than the line can carry.
-    """
-
-    occupied_people: int = 0
-    lesson: bool = False
-    outdoor_c: float = 30.0
-    outdoor_lux: float = 0.0
-    age_years: float = 0.0
-    load_fraction: float = 0.0
-    powered: bool = True
-
-
-class UnreachableError(Exception):
-    """A device does not answer; `reason` is a code such as `timeout`, `powered_off`, `no_route`."""
-
-    def __init__(self, reason: str, text: str = "") -> None:
-        super().__init__(text or reason)
-        self.reason = reason
-
-
-class SimulatedDevice(Protocol):
-    """A device that lives in memory: time passes by `step`, a poll is `read`."""
-
-    def step(self, room: RoomConditions, dt_s: float) -> None:
-        """Let `dt_s` seconds pass; one long step ends where many short ones do."""
-
-    def read(self) -> dict[str, Any]:
-        """Values by metric name. Raises UnreachableError."""
-
-    def write(self, metric: str, value: Any) -> None:
-        """Obey a command. Raises KeyError for a metric that cannot be written, UnreachableError."""
-
-    def fail(self, fault: str) -> None:
-        """Break in a way the kind lists in `faults`. Raises KeyError for another."""
-
-    def heal(self, fault: str) -> None:
-        """Undo `fail`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,58 @@
-"""What all simulated devices have in common: faults that any device can have, and soft physics."""
+"""Simulated devices: what they feel, what they can do, faults that any can have, and soft physics."""
 
 from __future__ import annotations
 
 import math
 import random
-from typing import Any
-
-from devices.kind import RoomConditions, UnreachableError
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 GENERAL_FAULTS = ("sensor_stuck", "sensor_broken", "sensor_nan", "unplugged")
 """Every kind's simulation can have these: values stand still, no answer, NaN instead of numbers, no cable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomConditions:
+    """What a simulated device feels: people in the room, weather, its age, the wanted share of the uplink.
+
+    `load_fraction` may exceed 1: more is wanted than the line can carry.
+    """
+
+    occupied_people: int = 0
+    lesson: bool = False
+    outdoor_c: float = 30.0
+    outdoor_lux: float = 0.0
+    age_years: float = 0.0
+    load_fraction: float = 0.0
+    powered: bool = True
+
+
+class UnreachableError(Exception):
+    """A device does not answer; `reason` is a code such as `timeout`, `powered_off`, `no_route`."""
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+
+
+class SimulatedDevice(Protocol):
+    """A device that lives in memory: time passes by `step`, a poll is `read`."""
+
+    def step(self, room: RoomConditions, dt_s: float) -> None:
+        """Let `dt_s` seconds pass; one long step ends where many short ones do."""
+
+    def read(self) -> dict[str, Any]:
+        """Values by metric name. Raises UnreachableError."""
+        ...
+
+    def write(self, metric: str, value: Any) -> None:
+        """Obey a command. Raises KeyError for a metric that cannot be written, UnreachableError."""
+
+    def fail(self, fault: str) -> None:
+        """Break in a way the kind lists in `faults`. Raises KeyError for another."""
+
+    def heal(self, fault: str) -> None:
+        """Undo `fail`."""
 
 
 class Simulation:
@@ -84,6 +127,12 @@ class Simulation:
 def approach(value: float, goal: float, dt_s: float, time_constant_s: float) -> float:
     """Where an exponential lag stands after `dt_s`; exact for any step, so a compressed clock is no worse."""
     return goal + (value - goal) * math.exp(-dt_s / time_constant_s)
+
+
+def drifted(rng: random.Random, value: float, spread: float, dt_s: float, time_constant_s: float) -> float:
+    """A slow random wander around 0 with standard deviation `spread`; alike at any step."""
+    kept = math.exp(-dt_s / time_constant_s)
+    return value * kept + rng.gauss(0.0, spread * math.sqrt(1 - kept * kept))
 
 
 def clamp(value: float, low: float, high: float) -> float:

@@ -6,12 +6,13 @@ import math
 import random
 
 from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Tile
-from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
+from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp, drifted
 from devices.wire.datatypes import DataType
 
 OUTDOOR_CO2_PPM = 425.0
 CO2_ML_PER_PERSON_HOUR = 16_000.0  # a seated pupil; adults breathe out 18 to 20 litres
 LAMPS_LUX = 380
+WINDOWS_SHUT_AFTER_S = 1800  # a break is too short for it
 
 
 class RoomAir(Simulation):
@@ -33,6 +34,8 @@ class RoomAir(Simulation):
         self.dew_point_c = rng.uniform(22.0, 23.5)
         self.drift_ppm_per_year = rng.gauss(0, 6)
         self.co2_ppm = OUTDOOR_CO2_PPM + rng.uniform(0, 40)
+        self.wind = 1.0
+        self.empty_s = WINDOWS_SHUT_AFTER_S + 0.0
         self.walls_c: float | None = None
         self.air_c = 28.0
         self._seen_people = -1
@@ -41,7 +44,10 @@ class RoomAir(Simulation):
     def advance(self, room: RoomConditions, dt_s: float) -> None:
         """Exact relaxation towards what people, windows and weather would settle at."""
         people = room.occupied_people
-        changes_per_hour = self.changes_per_hour_open if people else 0.8
+        self.empty_s = 0.0 if people else self.empty_s + dt_s
+        self.wind = 1 + drifted(self.rng, self.wind - 1, 0.12, dt_s, 900)
+        windows_open = self.empty_s < WINDOWS_SHUT_AFTER_S
+        changes_per_hour = self.changes_per_hour_open * max(0.5, self.wind) if windows_open else 0.8
         settled = OUTDOOR_CO2_PPM + people * CO2_ML_PER_PERSON_HOUR / (self.volume_m3 * changes_per_hour)
         self.co2_ppm = approach(self.co2_ppm, settled, dt_s, 3600 / changes_per_hour)
 

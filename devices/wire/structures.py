@@ -8,6 +8,19 @@ from typing import Any
 from devices.wire.datatypes import DataType, not_finite
 
 
+class PayloadError(ValueError):
+    """A payload that cannot be read or written; `reason` is a short code that never changes.
+
+    Codes: malformed, bad_text, unknown_datatype, wrong_datatype, bad_dataset, bad_properties, bad_template,
+    bad_state.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(f"{reason}: {text}")
+        self.reason = reason
+        self.text = text
+
+
 @dataclass(slots=True)
 class MetaData:
     """What a metric says about its value: files in parts, content type, description."""
