@@ -1,0 +1,143 @@
+"""A living school reports what changed, breaks with age and is struck by faults that pass."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from devices.kind import kinds
+from devices.province import schools
+from simulators.plan import plan_province, plan_school
+from simulators.scenario import FaultKind
+from simulators.school import BREAKS, WEAR, LivingSchool, Observation
+
+KINDS = kinds()
+MONDAY_0905_MS = 1_764_036_300_000  # 2025-11-25T02:05:00Z, a Tuesday morning at school
+SCHOOLS = schools(24)
+
+
+def living(index: int = 0, **options: bool) -> LivingSchool:
+    return LivingSchool(plan_school(SCHOOLS[index], 1), KINDS, 1, **options)
+
+
+def run(school: LivingSchool, seconds: int, start_s: int = 0, step_s: int = 5) -> list[Observation]:
+    seen: list[Observation] = []
+    for second in range(start_s, start_s + seconds + 1, step_s):
+        seen += school.live(MONDAY_0905_MS + second * 1000)
+    return seen
+
+
+def latest(seen: list[Observation], device: str) -> Mapping[str, Any]:
+    values: dict[str, Any] = {}
+    for each in seen:
+        if each.device == device:
+            values |= each.values or {}
+    return values
+
+
+def test_a_province_is_the_same_for_the_same_seed_and_has_rooms_by_level() -> None:
+    assert plan_province(SCHOOLS, 7) == plan_province(SCHOOLS, 7)
+    assert plan_province(SCHOOLS, 7) != plan_province(SCHOOLS, 8)
+    for plan in plan_province(SCHOOLS, 7):
+        assert 4 <= len(plan.rooms) <= 6
+        assert len(plan.devices) == 1 + 3 * len(plan.rooms)
+        assert len({device.device for device in plan.devices}) == len(plan.devices)
+        assert {device.kind for device in plan.devices} <= set(KINDS)
+        assert plan.node == f"{plan.school.code}-a1"
+    assert len(plan_school(SCHOOLS[0], 7, 30).rooms) == 30
+
+
+def test_two_runs_with_one_seed_see_the_same() -> None:
+    assert run(living(), 120) == run(living(), 120)
+
+
+def test_first_everything_is_reported_then_only_changes() -> None:
+    school = living(ageing=False)
+    first = school.live(MONDAY_0905_MS)
+    assert {each.device for each in first} == set(school.devices)
+    assert all(each.values is not None for each in first)
+    later = run(school, 60, start_s=5)
+    assert 0 < len(later) < 12 * len(school.devices) / 3
+    assert school.live(MONDAY_0905_MS + 60_000) == [], "no time passed, nothing changed"
+
+
+def test_a_lesson_warms_the_room_before_the_first_report() -> None:
+    values = [
+        device.values
+        for index in range(24)
+        for school in [living(index)]
+        if school.live(MONDAY_0905_MS)
+        for device in school.devices.values()
+        if device.kind.id == "room_air"
+    ]
+    busy = [each for each in values if each["Occupancy"] > 10]
+    assert len(busy) > 30
+    assert sum(each["CO2"] for each in busy) / len(busy) > 500
+
+
+@pytest.mark.parametrize(
+    ("fault", "detail", "device", "metric", "value"),
+    [
+        (FaultKind.FLOOD, "", "p101-air", "Water Leak", True),
+        (FaultKind.UPLINK_DOWN, "", "uplink", "Link Up", False),
+        (FaultKind.FIBRE_CUT, "", "uplink", "Link Up", False),
+    ],
+)
+def test_a_fault_shows_and_passes(
+    fault: FaultKind, detail: str, device: str, metric: str, value: Any
+) -> None:
+    school = living(ageing=False)
+    before = latest(run(school, 20), device)[metric]
+    school.strike(fault, ("P101",), detail=detail)
+    assert latest(run(school, 20, 25), device)[metric] == value != before
+    school.strike(fault, ("P101",), detail=detail, begins=False)
+    assert latest(run(school, 20, 50), device)[metric] == before
+
+
+def test_a_power_cut_silences_the_room_and_nothing_else() -> None:
+    school = living(ageing=False)
+    run(school, 10)
+    school.strike(FaultKind.POWER_CUT, ("P101",))
+    gone = [each for each in run(school, 20, 15) if each.values is None]
+    assert sorted(each.device for each in gone) == sorted(
+        device.device for device in school.plan.devices if device.room == "P101"
+    ), "each is said to be gone once"
+    assert {each.reason for each in gone} == {"powered_off"}
+    school.strike(FaultKind.POWER_CUT, ("P101",), begins=False)
+    back = {each.device: each for each in run(school, 0, 40) if each.returned}
+    assert set(back) == {each.device for each in gone}
+    assert set(back["p101-air"].values or ()) == {metric.name for metric in KINDS["room_air"].metrics}
+
+
+def test_two_overlapping_faults_need_both_to_end() -> None:
+    school = living(ageing=False)
+    run(school, 10)
+    for _ in range(2):
+        school.strike(FaultKind.FLOOD, ("P101",))
+    school.strike(FaultKind.FLOOD, ("P101",), begins=False)
+    run(school, 5, 15)
+    assert school.devices["p101-air"].values["Water Leak"] is True
+    school.strike(FaultKind.FLOOD, ("P101",), begins=False)
+    run(school, 5, 25)
+    assert school.devices["p101-air"].values["Water Leak"] is False
+
+
+def test_old_schools_break_and_are_repaired() -> None:
+    """A compressed week of the 24 schools: something broke by age, most of it where equipment is old."""
+    broke: list[float] = []
+    for index in range(24):
+        school = living(index)
+        for hour in range(24 * 7):
+            seen = school.live(MONDAY_0905_MS + hour * 3_600_000)
+            broke += [school.devices[each.device].plan.age_years for each in seen if each.values is None]
+    ages = [device.age_years for plan in plan_province(SCHOOLS, 1) for device in plan.devices]
+    assert broke
+    assert sum(broke) / len(broke) > sum(ages) / len(ages)
+
+
+def test_faults_named_here_exist_in_their_kinds() -> None:
+    for kind, faults in WEAR.items():
+        assert set(faults) <= set(KINDS[kind].faults)
+    for kind, fault in BREAKS.values():
+        named = [KINDS[kind]] if kind else list(KINDS.values())
+        assert not fault or all(fault in each.faults for each in named)
