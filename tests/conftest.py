@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hub.broker import find_mosquitto, loopback_config
+from hub.broker import unused_port as find_unused_port
 
 # A missing program skips its tests on a developer's machine; in CI nothing may go untested unnoticed.
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
@@ -49,18 +50,10 @@ def program() -> Callable[[str], Path]:
     return find
 
 
-def free_port() -> int:
-    """Returns a loopback TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def unused_port() -> int:
     """A loopback TCP port that nobody listens on now."""
-    return free_port()
+    return find_unused_port()
 
 
 class Broker:
@@ -72,7 +65,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         for _ in range(5):  # another process may take the port between finding and using it
-            self.port = free_port()
+            self.port = find_unused_port()
             with contextlib.suppress(RuntimeError):
                 self.start()
                 return

@@ -1,0 +1,318 @@
+"""`hub demo`: a whole province on one machine, for looking at.
+
+Starts a broker, the hub's roles and simulated schools as child processes, says what it is doing until the
+first picture is there, starts again what dies, and leaves nothing running when it ends.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import pwd
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+
+from hub.broker import LOOPBACK_HOSTS, find_mosquitto, loopback_config, port_is_free, unused_port
+from hub.demo_records import DemoLogin, prepare
+from hub.probes import SchoolsHeard, http_problem, mqtt_problem
+from hub.processes import Child, Crew
+from hub.settings import SettingProblem, Settings, SettingsError, load_settings
+
+SCHOOL_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+# ten minutes before uplinks are busiest: the wall has something to tell soon after it opens
+SCHOOL_MORNING = "shifted:09:50"
+READY_WITHIN_S = 120.0
+FIRST_PICTURE_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What `hub demo` was asked for; None means: choose well."""
+
+    schools: int = 24
+    host: str | None = None
+    http_port: int | None = None
+    mqtt_port: int | None = None
+    data_dir: Path | None = None
+    seed: int = 1
+    scenario: str | None = None
+    clock: str | None = None
+
+
+class DemoFailed(Exception):
+    """The demo cannot start; the text says why and what to do."""
+
+
+def choose_clock(now: datetime) -> str:
+    """Returns the schools' clock: the real one in school hours, else one that shows a school morning."""
+    local = now.astimezone(SCHOOL_ZONE)
+    in_school_hours = local.weekday() < 5 and 7 <= local.hour < 17
+    return "real" if in_school_hours else SCHOOL_MORNING
+
+
+def demo_settings(options: DemoOptions) -> Settings:
+    """Returns the settings of the demo's own roles: loopback broker, SQLite in its own data directory.
+
+    The configured databases are left alone on purpose: demo accounts do not belong in them. Raises
+    `SettingsError` for a port that is taken.
+    """
+    base = load_settings()
+    data_dir = (options.data_dir or Path("data") / f"demo-{options.schools}").resolve()
+    host = options.host or base.http_host
+    http_port = options.http_port or base.http_port
+    if not port_is_free(host, http_port):
+        raise SettingsError([_port_taken("--http-port (HUB_HTTP_PORT)", http_port)])
+    mqtt_port = options.mqtt_port or 1883
+    if not port_is_free("127.0.0.1", mqtt_port):
+        if options.mqtt_port:
+            raise SettingsError([_port_taken("--mqtt-port", mqtt_port)])
+        mqtt_port = unused_port()  # a broker of the machine's own has 1883; ours may be anywhere
+    return load_settings(
+        http_host=host,
+        http_port=http_port,
+        mqtt_url=f"mqtt://127.0.0.1:{mqtt_port}",
+        data_dir=data_dir,
+        database_url=f"sqlite+aiosqlite:///{data_dir}/hub.db",
+        telemetry_url=f"sqlite:///{data_dir}/telemetry.db",
+        demo=True,
+        demo_token=base.demo_token or secrets.token_urlsafe(24),
+        schools=[],
+    )
+
+
+async def run_demo(options: DemoOptions, console: Console) -> int:
+    """Runs the demo until it is told to stop; returns the exit code.
+
+    Raises `SettingsError` for a taken port and `DemoFailed` when a part does not come up.
+    """
+    settings = demo_settings(options)
+    clock = options.clock or choose_clock(datetime.now(SCHOOL_ZONE))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _only_demo_in(settings.data_dir), _deaths_shown_on(console), _broker_folder() as folder:
+        async with _ended_in_order(console) as crew:
+            children = _children(settings, folder, options, clock)
+            starting = asyncio.create_task(_start(crew, children, settings, options, console))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                _tell(console, settings, clock, starting.result())
+                await stopping
+            starting.cancel()
+            await asyncio.wait({starting})
+    console.print("Stopped; nothing is left running.")
+    return 0
+
+
+async def _start(
+    crew: Crew, children: dict[str, Child], settings: Settings, options: DemoOptions, console: Console
+) -> list[DemoLogin]:
+    """Starts everything in order and returns when the first picture is there."""
+    schools = options.schools
+    with console.status("Starting the broker …") as status:
+        crew.start(children["broker"])
+        await _until(lambda: mqtt_problem(settings.mqtt_url), children["broker"], 20)
+        console.print(f"[green]✓[/] Broker: {_broker_name()} on {settings.mqtt_url}")
+        status.update("Preparing the records …")
+        accounts = await prepare(settings, options.schools, options.seed)
+        console.print(f"[green]✓[/] Records of {schools} schools in {settings.data_dir}")
+        status.update("Starting the hub …")
+        crew.start(children["ingest"])
+        crew.start(children["web"])
+        await _until(lambda: http_problem(f"{_address(settings)}/readyz"), children["web"], READY_WITHIN_S)
+        console.print(f"[green]✓[/] Hub ready on {_address(settings)}")
+        crew.start(children["schools"])
+        heard = SchoolsHeard()
+
+        async def missing() -> str | None:
+            status.update(f"Opening the schools: {len(heard)} of {schools} have reported …")
+            return None if len(heard) >= schools else f"{len(heard)} of {schools} schools have reported"
+
+        listening = asyncio.create_task(heard.listen(settings.mqtt_url))
+        try:
+            await _until(missing, children["schools"], FIRST_PICTURE_WITHIN_S)
+            console.print(f"[green]✓[/] {len(heard)} schools have reported")
+        except DemoFailed as slow:
+            if not len(heard):
+                raise
+            console.print(f"[yellow]![/] {slow}")  # some schools are a picture too
+        finally:
+            listening.cancel()
+    return accounts
+
+
+def _children(settings: Settings, folder: Path, options: DemoOptions, clock: str) -> dict[str, Child]:
+    """Describes the child processes, in the order of starting."""
+    logs = settings.data_dir / "logs"
+    hub = [sys.executable, "-m", "hub.cli"]
+    environment = {
+        "HUB_HTTP_HOST": settings.http_host,
+        "HUB_HTTP_PORT": str(settings.http_port),
+        "HUB_MQTT_URL": settings.mqtt_url,
+        "HUB_DATA_DIR": str(settings.data_dir),
+        "HUB_DATABASE_URL": settings.database_url,
+        "HUB_TELEMETRY_URL": settings.telemetry_url,
+        "HUB_DEMO": "true",
+        "HUB_DEMO_TOKEN": settings.demo_token.get_secret_value() if settings.demo_token else "",
+        "PYTHONUNBUFFERED": "1",
+    }
+    simulate = [*hub, "simulate", "--schools", str(options.schools), "--mqtt-url", settings.mqtt_url]
+    simulate += [
+        "--data-dir",
+        str(settings.data_dir / "schools"),
+        "--seed",
+        str(options.seed),
+        "--clock",
+        clock,
+    ]
+    if options.scenario:
+        simulate += ["--scenario", options.scenario]
+    return {
+        "broker": _broker(folder, _mqtt_port(settings), logs),
+        "ingest": Child("ingest", [*hub, "serve", "--role", "ingest"], logs / "ingest.log", environment),
+        "web": Child("web", [*hub, "serve", "--role", "control,web"], logs / "web.log", environment),
+        "schools": Child("schools", simulate, logs / "schools.log", environment),
+    }
+
+
+def _broker(folder: Path, port: int, logs: Path) -> Child:
+    program = find_mosquitto()
+    if program is None:
+        return Child("broker", [sys.executable, "-m", "hub.embedded_broker", str(port)], logs / "broker.log")
+    config = folder / "mosquitto.conf"
+    config.write_text(loopback_config(port))
+    config.chmod(0o644)
+    # As root, Mosquitto would change to its own account by itself and so lose the tie to this process' life.
+    user = "mosquitto" if os.geteuid() == 0 and _has_account("mosquitto") else None
+    return Child("broker", [program, "-c", config], logs / "broker.log", user=user)
+
+
+def _tell(console: Console, settings: Settings, clock: str, accounts: list[DemoLogin]) -> None:
+    """Prints where to look and who to be."""
+    address = _address(settings)
+    places = Table.grid(padding=(0, 2))
+    places.add_row("Wall", f"{address}/wall/main", "the province at a glance; made for 1920×1080")
+    places.add_row("Operations", f"{address}/ops", "alarms to acknowledge, nodes, quarantine")
+    places.add_row("API", f"{address}/api/v1/openapi.json", "everything the pages use")
+    places.add_row("Broker", settings.mqtt_url, "mosquitto_sub -t 'hub/live/#' shows the live mirror")
+    people = Table("Role", "User", "Password", "Of", box=None, padding=(0, 2, 0, 0))
+    for account in accounts:
+        people.add_row(account.role, account.username, account.password, account.unit_code)
+    console.rule("[bold]The province is open")
+    console.print(places)
+    console.print()
+    console.print(people)
+    if clock != "real":
+        console.print(f"\nThe schools' clock is {clock}: simulated data, shown as such on the wall.")
+    if settings.http_host not in LOOPBACK_HOSTS:
+        console.print(
+            "[yellow]It listens beyond this machine; who reaches it sees the wall without a login.[/]"
+        )
+    console.print("\nCtrl-C stops everything.")
+
+
+async def _until(problem: Callable[[], Awaitable[str | None]], child: Child, within_s: float) -> None:
+    """Waits until there is no problem; `DemoFailed` when that takes too long or the child keeps dying."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + within_s
+    while (reason := await problem()) is not None:
+        if loop.time() > deadline_s or child.deaths >= 5:
+            raise DemoFailed(f"{child.name}: {reason}. The end of {child.log_path}:\n{child.last_lines()}")
+        await asyncio.sleep(0.2)
+
+
+@contextlib.asynccontextmanager
+async def _ended_in_order(console: Console) -> AsyncIterator[Crew]:
+    crew = Crew()
+    try:
+        yield crew
+    finally:
+        console.print("Stopping …")
+        await crew.stop()
+
+
+@contextlib.contextmanager
+def _only_demo_in(data_dir: Path) -> Iterator[None]:
+    """Keeps two demos out of one data directory."""
+    with (data_dir / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            fix = "another demo is using this directory; stop it or name another"
+            raise SettingsError([SettingProblem("--data-dir", str(data_dir), fix)]) from None
+        yield
+
+
+@contextlib.contextmanager
+def _broker_folder() -> Iterator[Path]:
+    """A folder that Mosquitto's own account can read, wherever the data directory is."""
+    with tempfile.TemporaryDirectory(prefix="hub-demo-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+class _DeathsOnConsole(logging.Handler):
+    """Shows what supervision says, without tracebacks: the child's own log has its story."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(f"[yellow]![/] {record.getMessage()}", highlight=False)
+
+
+@contextlib.contextmanager
+def _deaths_shown_on(console: Console) -> Iterator[None]:
+    logger = logging.getLogger("hub.supervision")
+    shown = _DeathsOnConsole(console)
+    logger.addHandler(shown)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(shown)
+        logger.propagate = True
+
+
+def _address(settings: Settings) -> str:
+    host = settings.http_host
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  (compared with, not listened on)
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
+
+
+def _mqtt_port(settings: Settings) -> int:
+    return urlsplit(settings.mqtt_url).port or 1883
+
+
+def _broker_name() -> str:
+    return "Mosquitto" if find_mosquitto() else "embedded (no Mosquitto is installed)"
+
+
+def _has_account(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _port_taken(setting: str, port: int) -> SettingProblem:
+    return SettingProblem(setting, str(port), "another program listens there; stop it or choose another port")
