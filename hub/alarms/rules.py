@@ -91,6 +91,7 @@ class AlarmBook:
             return
         if not watch.discrete and not isinstance(value, (int, float)):
             return
+        crossed = False
         for condition in watch.conditions:
             condition.value = value
             touched = False
@@ -101,8 +102,10 @@ class AlarmBook:
                     self._flip(step, since_ms)
                     touched = True
             if touched:
+                crossed = True
                 self._settle(condition, self._now_ms)
-        watch.refresh()
+        if crossed:
+            watch.refresh()
 
     def presence(
         self, subject: Subject, online: bool, reason: str, since_ms: int, now_ms: int, rule: OfflineRule
