@@ -1,0 +1,89 @@
+"""The hub's pages: the wall, the operations console, sign-in and the way to them.
+
+Pages are shells without data: everything they show they ask from the hub's public API with the visitor's own
+session, so that a page can never show more than the API allows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dashboards.assets import Assets
+from dashboards.language import COOKIE, COOKIE_MAX_AGE_S, LANGUAGES, Catalogue, catalogue, choose
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Pages:
+    """Renders the page templates in the visitor's language."""
+
+    def __init__(self, assets: Assets, *, simulated: bool) -> None:
+        self._assets = assets
+        self._simulated = simulated
+        self._environments = {language: self._environment(catalogue(language)) for language in LANGUAGES}
+
+    def _environment(self, words: Catalogue) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            extensions=["jinja2.ext.i18n"],
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
+            words.gettext, words.ngettext, newstyle=False
+        )
+        environment.globals.update(
+            language=words.language,
+            other_language=next(language for language in LANGUAGES if language != words.language),
+            messages=dict(words.messages),
+            simulated=self._simulated,
+            asset=self._assets.url,
+            assets_digest=self._assets.digest,
+        )
+        return environment
+
+    def render(self, request: Request, template: str, **facts: str) -> HTMLResponse:
+        """Render a template; `?lang=` is remembered in a cookie."""
+        language = choose(request)
+        page = HTMLResponse(self._environments[language].get_template(template).render(**facts))
+        page.headers["Cache-Control"] = "no-cache"
+        page.headers["Content-Language"] = language
+        page.headers["Vary"] = "Accept-Language, Cookie"
+        if request.query_params.get("lang") == language:
+            page.set_cookie(COOKIE, language, max_age=COOKIE_MAX_AGE_S, samesite="lax", httponly=True)
+        return page
+
+
+def mount(app: FastAPI, *, simulated: bool) -> None:
+    """Add the pages and their files to the hub's web app.
+
+    `simulated` says what the first paint claims before the stream has spoken; the stream then decides.
+    """
+    assets = Assets()
+    pages = Pages(assets, simulated=simulated)
+
+    async def landing(request: Request) -> HTMLResponse:
+        """Show where the signed-in visitor may go."""
+        return pages.render(request, "landing.html")
+
+    async def login(request: Request) -> HTMLResponse:
+        """Show the sign-in form."""
+        return pages.render(request, "login.html")
+
+    async def operations(request: Request) -> HTMLResponse:
+        """Show the operations console."""
+        return pages.render(request, "ops.html")
+
+    async def wall(request: Request, wall: str) -> HTMLResponse:
+        """Show a wall."""
+        return pages.render(request, "wall.html", wall=wall)
+
+    for path, page in (("/", landing), ("/login", login), ("/ops", operations), ("/wall/{wall}", wall)):
+        app.add_api_route(path, page, methods=["GET"], response_class=HTMLResponse, include_in_schema=False)
+    app.mount("/static", assets, name="static")
