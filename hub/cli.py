@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -26,7 +27,6 @@ T = TypeVar("T")
 
 COMMANDS_GROUP = "smart_classroom.commands"
 
-# What `hub --help` says of commands that are not imported to be listed.
 _ABOUT = {
     "agent": "Run the edge agent of a school (--config FILE).",
     "simulate": "Simulate the schools of the province.",
@@ -113,10 +113,12 @@ def import_province(
     schools: Annotated[int | None, typer.Option(min=1, help="Only so many, evenly chosen [all].")] = None,
 ) -> None:
     """Bring the database up to date and fill in the province's schools and offices; again is harmless."""
+    from hub.demo_records import SCHOOL_ZONE
     from hub.organisation.service import seed_province
 
-    _in_database(lambda session: seed_province(session, schools))
-    print("Schools and offices are in the database.")
+    today = datetime.now(SCHOOL_ZONE).date()
+    codes = _in_database(lambda session: seed_province(session, today, schools))
+    print(f"{len(codes)} schools are in the database.")
 
 
 @users.command("add")
@@ -215,6 +217,7 @@ def _settings() -> Settings:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     for warning in unknown_variables():
         logging.getLogger(__name__).warning("%s", warning)
     return settings
@@ -222,6 +225,9 @@ def _settings() -> Settings:
 
 def _in_database(change: "Callable[[AsyncSession], Awaitable[T]]") -> T:
     """Makes one change in one transaction of the configured database, brought up to date first."""
+    from sqlalchemy.exc import IntegrityError
+
+    import hub.organisation.tables  # noqa: F401  accounts refer to units
     from hub.database import Database, migrate
     from hub.errors import Problem
 
@@ -238,7 +244,9 @@ def _in_database(change: "Callable[[AsyncSession], Awaitable[T]]") -> T:
         return asyncio.run(run(_settings().database_url))
     except Problem as error:
         print(f"error: {error}" + (f"; {error.fix}" if error.fix else ""), file=sys.stderr)
-        raise typer.Exit(1) from None
+    except IntegrityError:
+        print("error: there is no such unit; `hub import` fills in the province's", file=sys.stderr)
+    raise typer.Exit(1)
 
 
 def _ask_password() -> str:

@@ -19,18 +19,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
 
 from hub.broker import LOOPBACK_HOSTS, find_mosquitto, loopback_config, port_is_free, unused_port
-from hub.demo_records import DemoLogin, prepare
+from hub.demo_records import SCHOOL_ZONE, DemoLogin, prepare
 from hub.probes import SchoolsHeard, http_problem, mqtt_problem
 from hub.processes import Child, Crew
 from hub.settings import SettingProblem, Settings, SettingsError, load_settings
 
-SCHOOL_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 # ten minutes before uplinks are busiest: the wall has something to tell soon after it opens
 SCHOOL_MORNING = "shifted:09:50"
 READY_WITHIN_S = 120.0

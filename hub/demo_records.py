@@ -1,13 +1,17 @@
 """What a demo's database holds before anyone reports: the organisation and one account per role."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from devices import province
 from hub.accounts.service import create_demo_accounts
 from hub.broker import LOOPBACK_HOSTS
 from hub.database import Database, migrate
-from hub.organisation.service import seed_province
+from hub.organisation.service import root_of_list, seed_province
 from hub.settings import Settings
+
+SCHOOL_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,14 @@ async def prepare(settings: Settings, schools: int, seed: int) -> list[DemoLogin
     beyond this machine gets new random ones at every start.
     """
     await migrate(settings.database_url)
-    department = next(unit.code for unit in province.org_units() if unit.kind == "department")
     a_school = province.schools(schools)[0].code
     password_seed = seed if settings.http_host in LOOPBACK_HOSTS else None
     database = Database(settings.database_url)
     try:
         async with database.write() as session:
-            await seed_province(session, schools)
+            await seed_province(session, datetime.now(SCHOOL_ZONE).date(), schools)
             accounts = await create_demo_accounts(
-                session, password_seed, root_code=department, school_code=a_school
+                session, password_seed, root_code=root_of_list(), school_code=a_school
             )
     finally:
         await database.close()

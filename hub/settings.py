@@ -212,5 +212,7 @@ def _problem(detail: dict[str, Any]) -> SettingProblem:
     else:
         text = detail["msg"].removeprefix("Value error, ")
         fix = text[:1].lower() + text[1:]
-    value = "(hidden)" if "token" in setting.lower() else repr(detail["input"])
+    value = repr(detail["input"])
+    if "demo_token" in place or "@" in value:  # a token, or a URL with a password
+        value = "(hidden)"
     return SettingProblem(setting, value, fix)
