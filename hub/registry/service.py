@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import and_, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -161,3 +161,67 @@ async def _run(session: AsyncSession, statement: Insert, rows: Sequence[Mapping[
 
 def _text(value: str) -> str:
     return value.replace(_NUL, "\ufffd")
+
+
+async def list_presence(
+    session: AsyncSession,
+    *,
+    group: str | None,
+    node: str | None,
+    device: str | None,
+    schools: frozenset[str] | None,
+    after: tuple[int, int] | None,
+    limit: int,
+) -> list[PresenceEvent]:
+    """Gives changes of presence, the newest first; `device` "" is nodes only, `schools` None is all."""
+    query = select(PresenceEvent)
+    for column, wanted in (
+        (PresenceEvent.group_code, group),
+        (PresenceEvent.node, node),
+        (PresenceEvent.device, device),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if schools is not None:
+        of_node = and_(Node.group_code == PresenceEvent.group_code, Node.node == PresenceEvent.node)
+        query = query.join(Node, of_node).where(Node.claimed_school.in_(schools))
+    if after is not None:
+        query = query.where(tuple_(PresenceEvent.since_ms, PresenceEvent.id) < after)
+    query = query.order_by(PresenceEvent.since_ms.desc(), PresenceEvent.id.desc()).limit(limit)
+    return list((await session.execute(query)).scalars())
+
+
+async def list_quarantine(
+    session: AsyncSession,
+    *,
+    group: str | None,
+    reason: str | None,
+    schools: frozenset[str] | None,
+    before_id: int | None,
+    limit: int,
+) -> list[Quarantine]:
+    """Gives quarantined payloads, the newest first, without their bytes; `schools` None is all."""
+    query = select(Quarantine)
+    if group is not None:
+        query = query.where(Quarantine.group_code == group)
+    if reason is not None:
+        query = query.where(Quarantine.reason == reason)
+    if schools is not None:
+        query = query.where(Quarantine.group_code.in_(schools))
+    if before_id is not None:
+        query = query.where(Quarantine.id < before_id)
+    return list((await session.execute(query.order_by(Quarantine.id.desc()).limit(limit))).scalars())
+
+
+async def quarantine_group(session: AsyncSession, quarantine_id: int) -> str | None:
+    """Gives the group of a quarantined payload, or None if there is none of this number."""
+    query = select(Quarantine.group_code).where(Quarantine.id == quarantine_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def rooms_in_use(session: AsyncSession) -> list[tuple[str, str]]:
+    """Gives (school, room) of all claimed devices that are in a room."""
+    of_node = and_(Node.group_code == Device.group_code, Node.node == Device.node)
+    query = select(Node.claimed_school, Device.room_code).join(Node, of_node).distinct()
+    query = query.where(Node.claimed_school.is_not(None), Device.room_code.not_in(("", "-")))
+    return [(school or "", room) for school, room in await session.execute(query)]

@@ -1,0 +1,183 @@
+"""The composition root: the only place that wires the parts, starts the roles and reads the clock."""
+
+import asyncio
+import importlib
+import importlib.util
+import logging
+import os
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, date, datetime
+from functools import partial
+from importlib.metadata import entry_points
+from typing import Any, TypeAlias
+
+import uvloop
+from fastapi import Depends, FastAPI
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub import __version__
+from hub.accounts import api as accounts_api
+from hub.accounts.authentication import Authenticator
+from hub.accounts.rules import LoginThrottle
+from hub.accounts.wall_door import WallDoor
+from hub.alarms import api as alarms_api
+from hub.control import ControlRole
+from hub.database import Database, migrate
+from hub.events import Events
+from hub.organisation import api as organisation_api
+from hub.organisation import service as organisation
+from hub.registry import api as registry_api
+from hub.settings import SettingProblem, Settings, SettingsError
+from hub.supervision import supervise
+from hub.web import health, problems
+from hub.web.access import public
+from hub.web.headers import Shield
+from hub.web.server import listen, serve_http
+
+log = logging.getLogger(__name__)
+
+ROLES = frozenset({"ingest", "control", "web"})
+ROUTERS = (
+    health.router,
+    accounts_api.router,
+    organisation_api.router,
+    registry_api.router,
+    alarms_api.router,
+)
+INGEST_FRESH_S = 5.0
+Role: TypeAlias = Callable[[], Awaitable[None]]
+
+
+def now_ms() -> int:
+    """Gives the present in milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def today() -> date:
+    """Gives the present day in the province."""
+    return datetime.fromtimestamp(now_ms() / 1000, UTC).astimezone(organisation_api.LOCAL_TIME).date()
+
+
+def serve(settings: Settings, roles: Collection[str]) -> None:
+    """Runs roles until SIGTERM or SIGINT; raises `SettingsError` for what cannot be started."""
+    unknown = sorted(set(roles) - ROLES)
+    if unknown or not roles:
+        raise SettingsError(
+            [SettingProblem("--role", ",".join(unknown), f"use some of {','.join(sorted(ROLES))}")]
+        )
+    uvloop.run(run(settings, roles))
+
+
+async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | None = None) -> None:
+    """Runs roles, supervised, in this loop until `stop` is set (or a signal, without `stop`)."""
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    listener = listen(settings) if "web" in roles else None
+    database = Database(settings.database_url)
+    try:
+        await _migrated(settings.database_url, stop)
+        if settings.demo:
+            await _fill_empty(database)
+        async with asyncio.TaskGroup() as tasks:
+            start = partial(_start, tasks, stop)
+            if "ingest" in roles:
+                # a process that only serves pages loads nothing of the hot path
+                ingest = importlib.import_module("hub.ingest.service")
+                start("ingest", lambda: ingest.IngestRole(settings).run(stop), grace_s=10)
+            if "control" in roles:
+                start("control", lambda: ControlRole(database, now_ms).run(stop))
+            if listener is not None:
+                events = Events(settings.mqtt_url, f"{settings.host_id}-web-{os.getpid()}")
+                app = build(settings, database, events)
+                app.state.stop = stop
+                start("events", events.run)
+                start("web", partial(serve_http, app, listener, stop), grace_s=5)
+    finally:
+        if listener is not None:
+            listener.close()
+        await database.close()
+
+
+def build(settings: Settings, database: Database, events: Events) -> FastAPI:
+    """Builds the web application; nothing runs yet."""
+    token = settings.demo_token.get_secret_value() if settings.demo_token else None
+    app = FastAPI(
+        title="Smart-classroom hub", version=__version__, openapi_url=None, docs_url=None, redoc_url=None
+    )
+    authenticate = Authenticator(database, _subtree, now_ms, token)
+    app.state.settings = settings
+    app.state.database = database
+    app.state.events = events
+    app.state.now_ms = now_ms
+    app.state.authenticate = authenticate
+    app.state.login_throttle = LoginThrottle()
+    app.state.checks = [health.database_check(database), *_broker_checks(events)]
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Depends(public)])
+    async def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    demo_unit = organisation.root_of_list() if settings.demo else None
+    app.add_middleware(
+        WallDoor, database=database, authenticate=authenticate, now_ms=now_ms, demo_unit=demo_unit
+    )
+    app.add_middleware(Shield)
+    for pages in entry_points(group="smart_classroom.pages"):
+        # pages are another package: a hub without them still serves its API
+        if importlib.util.find_spec(pages.module.partition(".")[0]):
+            pages.load()(app, simulated=settings.demo)
+    return app
+
+
+def _broker_checks(events: Events) -> list[health.Check]:
+    async def broker() -> str:
+        return "" if events.connected else "not connected"
+
+    async def ingest() -> str:
+        late = [
+            shard
+            for shard, (online, heard_s) in events.heartbeats.items()
+            if not online or time.monotonic() - heard_s > INGEST_FRESH_S
+        ]
+        if not events.heartbeats:
+            return "no heartbeat of ingest was heard yet"
+        return f"no heartbeat of shard {', '.join(sorted(late))}" if late else ""
+
+    return [health.Check("broker", broker), health.Check("ingest", ingest)]
+
+
+async def _subtree(session: AsyncSession, unit_code: str) -> frozenset[str] | None:
+    return await organisation.subtree(session, unit_code, today())
+
+
+def _start(tasks: asyncio.TaskGroup, stop: asyncio.Event, name: str, role: Role, grace_s: float = 1) -> None:
+    tasks.create_task(supervise(name, role, stop, grace_s=grace_s), name=name)
+
+
+async def _fill_empty(database: Database) -> None:
+    """Gives a demo started by hand the whole province; one that has schools keeps them."""
+    async with database.write() as session:
+        if not await organisation.school_codes(session, today()):
+            await organisation.seed_province(session, today())
+
+
+async def _migrated(url: str, stop: asyncio.Event) -> None:
+    """Brings the schema up to date, as soon as the database answers."""
+    wait_s = 0.5
+    while not stop.is_set():
+        try:
+            await migrate(url)
+            return
+        except OperationalError as error:
+            log.warning("the database does not answer yet: %s", error.orig)
+            await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=wait_s * random.uniform(0.5, 1))
+            wait_s = min(wait_s * 2, 15)

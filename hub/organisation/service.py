@@ -1,0 +1,196 @@
+"""Imports the province and answers what belongs to what; never commits."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from devices import province
+from hub.database import insert_into
+from hub.organisation.rules import (
+    LONG_AGO,
+    OFFICES_ABOLISHED,
+    UNIT_KINDS,
+    PlacedFrom,
+    RoomSeen,
+    school_placements,
+)
+from hub.organisation.tables import Placement, Room, Unit
+
+
+async def seed_province(session: AsyncSession, today: date, schools: int | None = None) -> list[str]:
+    """Imports the shipped province with `schools` schools of all kinds (None: all) and gives their codes.
+
+    It may run again: names are brought up to date, schools of the list that are not wanted now end today,
+    schools that somebody else added stay.
+    """
+    everything = province.schools()
+    wanted = everything if schools is None else province.schools(schools)
+    root = root_of_list()
+    units = [
+        _unit(district.code, district.name, "district", district=district.code)
+        for district in province.districts()
+    ]
+    placements = [PlacedFrom(district.code, root, LONG_AGO) for district in province.districts()]
+    for office in province.org_units():
+        if office.kind in UNIT_KINDS:
+            kind = UNIT_KINDS[office.kind]
+            ends = OFFICES_ABOLISHED if kind == "office" else None
+            units.append(_unit(office.code, office.name, kind, ends=ends))
+            if office.parent:
+                placements.append(PlacedFrom(office.code, office.parent, LONG_AGO))
+    for school in wanted:
+        district = school.district_code
+        units.append(_unit(school.code, school.name, "school", levels=[school.level], district=district))
+        placements += school_placements(school.code, school.level, district, f"PGD-{district}", root)
+    await _record_units(session, units)
+    await _record_placements(session, placements)
+    codes = {school.code for school in wanted}
+    unwanted = [school.code for school in everything if school.code not in codes]
+    await session.execute(
+        update(Unit).where(Unit.code.in_(unwanted), Unit.valid_to.is_(None)).values(valid_to=today)
+    )
+    return [school.code for school in wanted]
+
+
+def root_of_list() -> str:
+    """Gives the code of the department in the shipped list."""
+    return next(unit.code for unit in province.org_units() if unit.kind == "department")
+
+
+async def record_rooms(session: AsyncSession, rooms: Iterable[RoomSeen]) -> None:
+    """Stores rooms of known schools, once each; what is known about a room stays, what is new is added."""
+    seen = sorted(rooms, key=lambda room: (room.school, room.code))
+    known = set((await session.execute(select(Unit.code))).scalars())
+    rows = [
+        {
+            "school_code": room.school,
+            "code": room.code,
+            "name": room.name,
+            "type": room.type,
+            "seats": room.seats,
+        }
+        for room in seen
+        if room.school in known and 0 < len(room.code) <= 64
+    ]
+    if rows:
+        statement = insert_into(session, Room).on_conflict_do_nothing()
+        await (await session.connection()).execute(statement, rows)
+
+
+async def school_codes(session: AsyncSession, today: date) -> frozenset[str]:
+    """Gives the codes of all schools (and colleges) of a day: the groups our own nodes report under."""
+    query = select(Unit.code).where(Unit.kind.in_(("school", "college")), valid_on(Unit, today))
+    return frozenset((await session.execute(query)).scalars())
+
+
+async def schools(session: AsyncSession, today: date) -> list[Unit]:
+    """Gives all schools of a day, by code."""
+    query = select(Unit).where(Unit.kind == "school", valid_on(Unit, today)).order_by(Unit.code)
+    return list((await session.execute(query)).scalars())
+
+
+async def subtree(session: AsyncSession, code: str, today: date) -> frozenset[str] | None:
+    """Gives the codes of a unit and everything below it on a day; None for the department, which is all."""
+    unit = await session.get(Unit, code)
+    if unit is None:
+        return frozenset()
+    if unit.kind == "department":
+        return None
+    below = select(Unit.code).where(Unit.code == code).cte("below", recursive=True)
+    children = select(Placement.unit_code).join(below, Placement.parent_code == below.c.code)
+    below = below.union(children.where(valid_on(Placement, today)))
+    return frozenset((await session.execute(select(below.c.code))).scalars())
+
+
+def valid_on(table: type[Unit] | type[Placement], day: date) -> ColumnElement[bool]:
+    """Makes the condition that a row holds on a day."""
+    begun = or_(table.valid_from.is_(None), table.valid_from <= day)
+    return and_(begun, or_(table.valid_to.is_(None), table.valid_to > day))
+
+
+def _unit(
+    code: str,
+    name: str,
+    kind: str,
+    *,
+    levels: list[str] | None = None,
+    district: str | None = None,
+    ends: date | None = None,
+) -> dict[str, object]:
+    return {
+        "code": code,
+        "name": name,
+        "kind": kind,
+        "levels": levels or [],
+        "district_code": district,
+        "valid_from": None,
+        "valid_to": ends,
+    }
+
+
+async def _record_units(session: AsyncSession, rows: list[dict[str, object]]) -> None:
+    insert = insert_into(session, Unit)
+    new = insert.excluded
+    columns = ("name", "kind", "levels", "district_code", "valid_to")
+    statement = insert.on_conflict_do_update(
+        index_elements=[Unit.code], set_={name: new[name] for name in columns}
+    )
+    await (await session.connection()).execute(statement, rows)
+
+
+async def _record_placements(session: AsyncSession, placements: list[PlacedFrom]) -> None:
+    insert = insert_into(session, Placement)
+    statement = insert.on_conflict_do_update(
+        index_elements=[Placement.unit_code, Placement.valid_from],
+        set_={"parent_code": insert.excluded.parent_code, "valid_to": insert.excluded.valid_to},
+    )
+    rows = [
+        {"unit_code": p.unit, "parent_code": p.parent, "valid_from": p.valid_from, "valid_to": p.valid_to}
+        for p in placements
+    ]
+    await (await session.connection()).execute(statement, rows)
+
+
+async def list_units(
+    session: AsyncSession,
+    day: date,
+    *,
+    codes: frozenset[str] | None,
+    kinds: tuple[str, ...],
+    district: str | None,
+    after: str | None,
+    limit: int,
+) -> list[tuple[Unit, str | None]]:
+    """Gives units of a day with their parents, by code; `codes` None is all, no `kinds` is all."""
+    parent = and_(Placement.unit_code == Unit.code, valid_on(Placement, day))
+    query = select(Unit, Placement.parent_code).outerjoin(Placement, parent).where(valid_on(Unit, day))
+    if codes is not None:
+        query = query.where(Unit.code.in_(codes))
+    if kinds:
+        query = query.where(Unit.kind.in_(kinds))
+    if district is not None:
+        query = query.where(Unit.district_code == district)
+    if after is not None:
+        query = query.where(Unit.code > after)
+    return [(unit, code) for unit, code in await session.execute(query.order_by(Unit.code).limit(limit))]
+
+
+async def list_rooms(
+    session: AsyncSession,
+    *,
+    codes: frozenset[str] | None,
+    school: str | None,
+    after: tuple[str, str] | None,
+    limit: int,
+) -> list[Room]:
+    """Gives rooms by school and code; `codes` None is all schools."""
+    query = select(Room)
+    if codes is not None:
+        query = query.where(Room.school_code.in_(codes))
+    if school is not None:
+        query = query.where(Room.school_code == school)
+    if after is not None:
+        query = query.where(tuple_(Room.school_code, Room.code) > after)
+    return list((await session.execute(query.order_by(Room.school_code, Room.code).limit(limit))).scalars())

@@ -1,0 +1,1 @@
+"""What all HTTP features share: who may do what, problem documents, paging, health, headers."""

@@ -1,0 +1,102 @@
+"""Security headers on every answer, a limit on every body, and a count of every request; plain ASGI.
+
+It is plain ASGI because event streams must pass through unbuffered.
+"""
+
+import time
+
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub.errors import Problem
+from hub.web import problems
+from hub.web.policy import HEADERS
+
+MAX_BODY_BYTES = 1_048_576
+
+REQUESTS = Counter("hub_http_requests", "HTTP requests answered", ["method", "route", "status"])
+SECONDS = Histogram(
+    "hub_http_seconds",
+    "Time until the answer began",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+
+
+class BodyTooLarge(Problem):
+    """The request carries more than the hub reads."""
+
+    status, kind, title = 413, "content-too-large", "The request is too large"
+
+
+class Shield:
+    """The outermost middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        read_bytes = 0
+        begun = False
+
+        async def limited() -> Message:
+            nonlocal read_bytes
+            message = await receive()
+            read_bytes += len(message.get("body", b""))
+            if read_bytes > MAX_BODY_BYTES:
+                raise _too_large()
+            return message
+
+        async def guarded(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                _add_headers(scope, MutableHeaders(scope=message))
+                _count(scope, message["status"], time.perf_counter() - started_s)
+            await send(message)
+
+        try:
+            if _declared_length(scope) > MAX_BODY_BYTES:
+                raise _too_large()
+            await self._app(scope, limited, guarded)
+        except BodyTooLarge as problem:
+            if begun:
+                raise
+            await problems.response(problem, scope["path"])(scope, receive, guarded)
+
+
+def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    if scope["scheme"] == "https":
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if scope["path"].startswith("/api/"):
+        headers.setdefault("Cache-Control", "no-store")
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    # the route's template, never the address: an address is unbounded and may name a school
+    route = getattr(scope.get("route"), "path", None) or "(none)"
+    method = (
+        scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} else "other"
+    )
+    REQUESTS.labels(method, route, status).inc()
+    SECONDS.labels(route).observe(seconds)
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the body is larger than {MAX_BODY_BYTES} bytes", field="body", value=None, fix="send less at a time"
+    )

@@ -1,0 +1,49 @@
+"""Who asks, and what they may do where; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+PermissionName: TypeAlias = Literal[
+    "account.self",
+    "alarms.acknowledge",
+    "alarms.read",
+    "devices.read",
+    "organisation.read",
+    "presence.read",
+    "quarantine.read",
+    "quarantine.replay",
+    "registry.claim",
+    "status.read",
+    "telemetry.read",
+    "wall.read",
+]
+PERMISSIONS: frozenset[PermissionName] = frozenset(get_args(PermissionName))
+
+Schools: TypeAlias = frozenset[str] | None
+"""Codes of the units where something is permitted; None is everywhere, also where no unit is known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever proved to be asking: a person by session or token, a program, or a wall screen."""
+
+    name: str
+    display_name: str
+    kind: Literal["session", "api", "wall"]
+    permissions: Mapping[PermissionName, Schools] = field(default_factory=dict)
+    roles: tuple[tuple[str, str], ...] = ()
+    language: str = "vi"
+    account_id: int | None = None
+    token_id: int | None = None
+
+    def may(self, permission: PermissionName, school: str | None = None) -> bool:
+        """Tells whether this is permitted: anywhere at all, or in the given school."""
+        if permission not in self.permissions:
+            return False
+        schools = self.permissions[permission]
+        return school is None or schools is None or school in schools
+
+    def schools(self, permission: PermissionName) -> Schools:
+        """Gives the codes of the units where this is permitted; None is everywhere."""
+        return self.permissions.get(permission, frozenset())
