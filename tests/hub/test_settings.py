@@ -1,0 +1,115 @@
+"""Settings: precedence, errors a person can act on, and a configuration file that documents every one."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hub.settings import IngestSettings, Settings, SettingsError, load_settings, unknown_variables
+
+SHIPPED = Path(__file__).parents[2] / "config" / "hub.toml"
+
+
+@pytest.fixture(autouse=True)
+def _no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_urls_follow_the_data_directory(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/hub.db"
+    assert settings.telemetry_url == f"sqlite:///{tmp_path}/telemetry.db"
+
+
+def test_environment_wins_over_file_and_arguments_over_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text(
+        'http_port = 1000\nhost_id = "file"\nshard = "file"\n[ingest]\nreorder_ms = 5\nrebirth_burst = 6\n'
+    )
+    monkeypatch.setenv("HUB_CONFIG", str(file))
+    monkeypatch.setenv("HUB_HTTP_PORT", "2000")
+    monkeypatch.setenv("HUB_INGEST__REORDER_MS", "7")
+    monkeypatch.setenv("HUB_SCHOOLS", "D703-THPT-01, D703-THPT-02")
+    settings = load_settings(shard="argument")
+    assert (settings.http_port, settings.host_id, settings.shard) == (2000, "file", "argument")
+    assert (settings.ingest.reorder_ms, settings.ingest.rebirth_burst) == (7, 6)
+    assert settings.schools == ["D703-THPT-01", "D703-THPT-02"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "fix"),
+    [
+        ("HUB_HTTP_PORT", "80000", "less than or equal to 65535"),
+        ("HUB_HTTP_PORT", "eighty", "valid integer"),
+        ("HUB_MQTT_URL", "http://broker", "must start with mqtt:// or mqtts://"),
+        ("HUB_MQTT_URL", "mqtt://broker:99999", "no usable host and port"),
+        ("HUB_DATABASE_URL", "mysql://x/y", "postgresql+psycopg://"),
+        ("HUB_INGEST__REORDER_MS", "soon", "valid integer"),
+        ("HUB_LANGUAGE", "fr", "'vi' or 'en'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_fix(
+    variable: str, value: str, fix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    [problem] = caught.value.problems
+    assert problem.setting == variable
+    assert problem.value == repr(value)
+    assert fix in problem.fix
+
+
+def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_HTTP_PORT", "0")
+    monkeypatch.setenv("HUB_LOG_LEVEL", "loud")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert {problem.setting for problem in caught.value.problems} == {"HUB_HTTP_PORT", "HUB_LOG_LEVEL"}
+
+
+def test_a_misspelt_setting_in_the_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "hub.toml"
+    file.write_text("htp_port = 1\n")
+    monkeypatch.setenv("HUB_CONFIG", str(file))
+    with pytest.raises(SettingsError, match="did you mean http_port"):
+        load_settings()
+
+
+@pytest.mark.parametrize("content", [None, "http_port = "])
+def test_an_unreadable_file_is_named(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "hub.toml"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("HUB_CONFIG", str(file))
+    with pytest.raises(SettingsError, match=re.escape(str(file))):
+        load_settings()
+
+
+def test_secrets_stay_out_of_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_DATABASE_URL", "mysql://hub:geheim@host/hub")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "geheim" not in str(caught.value)
+    assert "geheim" not in repr(Settings(database_url="", demo_token="geheim"))
+
+
+def test_a_misspelt_variable_is_pointed_out() -> None:
+    assert unknown_variables({"HUB_HTP_PORT": "1", "HUB_CONFIG": "x", "PATH": ""}) == [
+        "HUB_HTP_PORT is not a setting: did you mean HUB_HTTP_PORT?"
+    ]
+
+
+def test_the_shipped_file_documents_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SHIPPED.read_text(encoding="utf-8")
+    for name in (set(Settings.model_fields) | set(IngestSettings.model_fields)) - {"ingest"}:
+        assert re.search(rf"^(# )?{name} = ", text, re.MULTILINE), f"{name} is not in config/hub.toml"
+    without_file = load_settings()
+    monkeypatch.setenv("HUB_CONFIG", str(SHIPPED))
+    assert load_settings() == without_file
+    assert tomllib.loads(text)["ingest"] == IngestSettings().model_dump()
