@@ -1,0 +1,1 @@
+"""Speeds that matter, measured on the real thing: `hub bench`."""

@@ -1,0 +1,189 @@
+"""From topic and payload bytes to messages whose sender, kind and outbox position are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from json import dumps
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from devices.wire.sparkplug_b_pb2 import Payload
+from devices.wire.topics import MessageType, Topic, TopicError, parse_topic
+from hub.ingest.inbox import Received
+from hub.ingest.model import Node
+from hub.ingest.positions import Positions
+
+MAX_PAYLOAD_BYTES = 256 * 1024
+MAX_ID_CHARACTERS = 200
+_MAX_ROUTES = 200_000
+
+NOT_FOR_THE_HUB = "not_for_the_hub"
+EPOCH, POSITION, FIRST = "Outbox/Epoch", "Outbox/Position", "Outbox/First"
+
+
+class Route:
+    """What a topic says, worked out once: message type, node, device; or why it says nothing."""
+
+    __slots__ = ("device_id", "has_position", "node", "reason", "topic", "type")
+
+    def __init__(self, topic: bytes, node: Node | None, parsed: Topic | None, reason: str = "") -> None:
+        self.topic = topic
+        self.node = node
+        self.reason = reason
+        self.type = parsed.message_type if parsed else MessageType.STATE
+        self.device_id = (parsed.device or "") if parsed else ""
+        self.has_position = self.type in (MessageType.NDATA, MessageType.DDATA)
+
+
+class Message(NamedTuple):
+    """One message on its way: `payload` is None where `reason` says why it cannot be used."""
+
+    route: Route
+    raw: bytes
+    payload: Payload | None
+    position: int
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is committed together: raw messages, their decoded forms, and the positions they bring."""
+
+    received_ms: int
+    raw: list[Received] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    positions: list[tuple[str, int, int, str, int]] = field(default_factory=list)
+    acknowledge: list[tuple[Node, int, int]] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class Decoder:
+    """Turns received messages into batches; owns the table of topics seen."""
+
+    def __init__(self, node_of: Callable[[str, str], Node | None]) -> None:
+        self._node_of = node_of
+        self._routes: dict[bytes, Route] = {}
+
+    def route(self, topic: bytes) -> Route:
+        """Read a topic; every topic costs its parsing once."""
+        found = self._routes.get(topic)
+        if found is not None:
+            return found
+        try:
+            parsed = parse_topic(topic.decode())
+        except (TopicError, UnicodeDecodeError) as error:
+            return Route(topic, None, None, f"bad_topic: {error}")
+        if parsed.message_type is MessageType.STATE or parsed.message_type.is_command:
+            return self._remember(Route(topic, None, parsed, NOT_FOR_THE_HUB))
+        if max(len(parsed.group), len(parsed.node), len(parsed.device or "")) > MAX_ID_CHARACTERS:
+            return Route(topic, None, parsed, f"id_too_long: at most {MAX_ID_CHARACTERS} characters")
+        node = self._node_of(parsed.group, parsed.node)
+        if node is None:
+            return Route(topic, None, parsed, "too_many_nodes")
+        return self._remember(Route(topic, node, parsed))
+
+    def _remember(self, route: Route) -> Route:
+        if len(self._routes) >= _MAX_ROUTES:
+            self._routes.clear()
+        self._routes[route.topic] = route
+        return route
+
+    def parse(self, received: Iterable[Received]) -> list[Message]:
+        """Decode without looking at positions: what is read back from the journal was new once."""
+        return [self._message(topic, raw) for topic, raw in received]
+
+    def _message(self, topic: bytes, raw: bytes) -> Message:
+        route = self._routes.get(topic) or self.route(topic)
+        if route.node is None:
+            return Message(route, raw, None, 0, route.reason)
+        position = 0
+        try:
+            payload = Payload.FromString(raw)
+            metrics = payload.metrics
+            for metric in metrics[:64]:
+                str(metric.name)  # proto2 checks UTF-8 only when the text is read
+            if route.has_position and len(metrics) > 1:
+                if metrics[1].name == POSITION and metrics[0].name == EPOCH:
+                    position = metrics[1].long_value
+        except (DecodeError, UnicodeDecodeError) as error:
+            return Message(route, raw, None, 0, f"malformed: {error}")
+        if len(raw) > MAX_PAYLOAD_BYTES:
+            return Message(route, raw, None, position, f"oversize: {len(raw)} bytes, at most {MAX_PAYLOAD_BYTES}")
+        return Message(route, raw, payload, position)
+
+    def batch(self, received: list[Received], received_ms: int) -> Batch:
+        """Decode what came, drop what is durable already, and note which positions become durable."""
+        batch = Batch(received_ms)
+        keep, keep_raw = batch.messages.append, batch.raw.append
+        touched: dict[tuple[str, int], tuple[Node, Positions]] = {}
+        routes = self._routes
+        from_string = Payload.FromString
+        for message_bytes in received:
+            topic, raw = message_bytes
+            route = routes.get(topic)
+            # the short way: a known data topic, readable, not too large
+            if route is not None and route.has_position and len(raw) <= MAX_PAYLOAD_BYTES:
+                position = 0
+                try:
+                    payload = from_string(raw)
+                    metrics = payload.metrics
+                    if len(metrics) > 1:
+                        second = metrics[1]
+                        if second.name == POSITION and (first := metrics[0]).name == EPOCH:
+                            position = second.long_value
+                            node = route.node
+                            assert node is not None
+                            epoch = first.long_value
+                            known = node.positions.get(epoch) or self._positions(node, epoch)
+                            new = known.add(position)
+                            if len(metrics) > 2 and metrics[2].name == FIRST:
+                                known.declare_first(metrics[2].long_value)
+                            touched[node.sender, epoch] = (node, known)
+                            if not new:
+                                batch.duplicates += 1
+                                continue
+                except (DecodeError, UnicodeDecodeError) as error:
+                    keep(Message(route, raw, None, 0, f"malformed: {error}"))
+                    keep_raw(message_bytes)
+                    continue
+                keep(Message(route, raw, payload, position))
+                keep_raw(message_bytes)
+                continue
+            message = self._message(topic, raw)
+            if message.reason == NOT_FOR_THE_HUB:
+                continue  # the hub's own commands come back to it
+            if not self._note_positions(message, touched):
+                batch.duplicates += 1
+                continue
+            keep(message)
+            keep_raw(message_bytes)
+        for (sender, epoch), (node, known) in touched.items():
+            node.epoch = epoch
+            beyond = dumps(known.beyond) if known.beyond else "[]"
+            batch.positions.append((sender, epoch, known.through, beyond, known.lost))
+            batch.acknowledge.append((node, epoch, known.through))
+        return batch
+
+    @staticmethod
+    def _positions(node: Node, epoch: int) -> Positions:
+        if len(node.positions) >= 16:  # a node that changes its epoch all the time must not grow the hub
+            node.positions.pop(next(iter(node.positions)))
+        return node.positions.setdefault(epoch, Positions())
+
+    def _note_positions(self, message: Message, touched: dict[tuple[str, int], tuple[Node, Positions]]) -> bool:
+        """Note what a birth, or a message off the short way, says of its outbox; False for a duplicate."""
+        node = message.route.node
+        if node is None or (message.payload is None and not message.position):
+            return True
+        payload = message.payload or Payload.FromString(message.raw)
+        values = {metric.name: metric.long_value for metric in payload.metrics[:64] if metric.name.startswith("Outbox/")}
+        epoch = values.get(EPOCH, 0)
+        if not epoch:
+            return True
+        known = node.positions.get(epoch) or self._positions(node, epoch)
+        touched[node.sender, epoch] = (node, known)
+        if FIRST in values:
+            known.declare_first(values[FIRST])
+        return known.add(message.position) if message.position else True

@@ -1,0 +1,333 @@
+"""The ingest role: wires the hot path to the broker, the disk, the database and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import orjson
+from devices.kind import kinds
+from devices.wire.payloads import PayloadError, parse_state, rebirth_payload, state_payload
+from hub.alarms.rules import AlarmBook
+from hub.database import Database
+from hub.ingest import packets
+from hub.ingest.acknowledge import Acknowledgements
+from hub.ingest.apply import Applier
+from hub.ingest.connection import IngestConnection, dial
+from hub.ingest.decode import Decoder
+from hub.ingest.inbox import Inbox, Received
+from hub.ingest.journal import Journal
+from hub.ingest.mirror import Mirror
+from hub.ingest.model import DEAD, Device
+from hub.ingest.pipeline import Pipeline
+from hub.ingest.rebirth import RebirthRequests
+from hub.ingest.records import Records
+from hub.ingest.sessions import Directory
+from hub.ingest.state import FollowerState, snapshot_of
+from hub.ingest.status import Status
+from hub.settings import Settings
+from hub.supervision import Backoff, supervise
+from hub.telemetry.sqlite import SqliteWriter, path_of
+
+log = logging.getLogger(__name__)
+
+_CONTROL = (b"hub/", b"$SYS/", b"spBv1.0/STATE/")
+_BROKER_DROPPED = "$SYS/broker/publish/messages/dropped"
+_SNAPSHOT_S = 5
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class IngestRole:
+    """One ingest worker; `run` returns after `stop` is set and everything is written down."""
+
+    def __init__(self, settings: Settings, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+        self._settings = settings
+        self._now_ms = now_ms
+        knobs = settings.ingest
+        self._inbox = Inbox(knobs.inbox_messages)
+        self._database = Database(settings.database_url)
+        self._records = Records(self._database)
+        folder = settings.data_dir / f"ingest-{settings.shard}"
+        self._journal = Journal(folder / "journal.db")
+        self._state = FollowerState(folder / "state.db")
+        self._telemetry = SqliteWriter(path_of(settings.telemetry_url))
+        self._book = AlarmBook()
+        self._directory = Directory(self._telemetry, kinds(), self._book)
+        self._directory.reorder_ms = knobs.reorder_ms
+        self._rebirths = RebirthRequests(knobs.rebirth_cooldown_s, knobs.rebirth_per_s, knobs.rebirth_burst)
+        self._applier = Applier(self._directory, self._book, self._rebirths, settings.shard)
+        self._mirror = Mirror(self._directory, self._publish_retained, knobs.mirror_interval_ms)
+        self._acknowledgements = Acknowledgements(self._publish)
+        decoder = self._decoder = Decoder(self._directory.node)
+        self._pipeline = Pipeline(
+            inbox=self._inbox,
+            decoder=decoder,
+            journal=self._journal,
+            acknowledgements=self._acknowledgements,
+            applier=self._applier,
+            telemetry=self._telemetry,
+            cursor=self._state.cursor,
+            batch_messages=knobs.batch_messages,
+            gather_s=knobs.commit_interval_ms / 1000,
+            now_ms=now_ms,
+        )
+        self._status = Status(
+            settings.shard, now_ms(), self._inbox, self._pipeline, self._journal, self._applier,
+            self._directory, self._mirror, self._rebirths, self._records,
+        )  # fmt: skip
+        self._connection: IngestConnection | None = None
+        self._state_ms = 0
+        self._unsaved: dict[Device, None] = {}
+        self._requests: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(1000)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Restore what was known, then read the broker until `stop` is set."""
+        await self._restore()
+        quick = Backoff(first_s=0.2, limit_s=10)
+        async with asyncio.TaskGroup() as tasks:
+            for name, loop in (
+                ("ingest connection", self._connect),
+                ("ingest receive", self._pipeline.receive),
+                ("ingest follow", self._pipeline.follow),
+                ("ingest live", self._live),
+                ("ingest clock", self._clock),
+                ("ingest records", self._record),
+                ("ingest snapshot", self._snapshot),
+                ("ingest requests", self._answer),
+            ):
+                tasks.create_task(supervise(name, loop, stop, quick, grace_s=0), name=name)
+        await self._close()
+
+    # -- start and end -------------------------------------------------------------------------------
+
+    async def _restore(self) -> None:
+        claims, schools = await self._records.decisions()
+        self._directory.claims, self._directory.known_schools = claims, schools
+        self._state.restore(self._directory)
+        for (sender, epoch), positions in self._journal.positions().items():
+            group, _, node_id = sender.partition("/")
+            node = self._directory.node(group, node_id)
+            if node is not None:
+                node.positions[epoch] = positions
+        now_ms = self._now_ms()
+        self._book.load(await self._records.open_alarms(), now_ms)
+        for node in self._directory.nodes.values():
+            node.heard_ms = max(node.heard_ms, now_ms)  # silence is counted from when the hub could hear again
+            for device in (node.itself, *node.devices.values()):
+                self._applier.dirty[device] = None
+                if device.presence.state != DEAD:
+                    self._applier.restored(device, now_ms)
+
+    async def _close(self) -> None:
+        if self._connection is not None:
+            status = orjson.dumps({**self._status.document(self._now_ms()), "online": False})
+            try:
+                await self._connection.publish_confirmed(self._status.topic, status, retain=True)
+                await self._connection.publish_confirmed(
+                    self._state_topic, state_payload(False, self._state_ms), retain=True
+                )
+            except (TimeoutError, ConnectionError, OSError):
+                log.warning("the broker did not take the hub's farewell")
+            self._connection.close()
+        await self._save()
+        self._journal.close()
+        self._state.close()
+        self._telemetry.close()
+        await self._database.close()
+
+    # -- the broker ----------------------------------------------------------------------------------
+
+    @property
+    def _state_topic(self) -> str:
+        return f"spBv1.0/STATE/{self._settings.host_id}"
+
+    async def _connect(self) -> None:
+        """One life of the connection, from CONNECT with its will to its loss."""
+        settings = self._settings
+        self._state_ms = self._now_ms()
+        connection, user, password = await dial(settings.mqtt_url, self._deliver, self._oversize)
+        client_id = f"{settings.host_id}-ingest-{settings.shard}"
+        will = packets.Will(self._state_topic, state_payload(False, self._state_ms))
+        await connection.open(client_id, will, user, password)
+        schools = [(f"spBv1.0/{code}/#", 1) for code in settings.schools] or [("spBv1.0/#", 1)]
+        await connection.subscribe([(self._state_topic, 1)])
+        await connection.subscribe([*schools, ("hub/changed/#", 1), ("hub/request/#", 1), (_BROKER_DROPPED, 0)])
+        await connection.publish_confirmed(self._state_topic, state_payload(True, self._state_ms), retain=True)
+        self._connection = connection
+        for node in self._directory.nodes.values():
+            node.verified = False
+            for device in (node.itself, *node.devices.values()):
+                self._applier.dirty[device] = None  # a broker that restarted has forgotten the mirror
+        for alarm in self._book.open().values():
+            self._mirror.alarm_open(alarm)
+        log.info("connected to %s", settings.mqtt_url.rpartition("@")[2])
+        try:
+            await connection.lost
+        finally:
+            self._connection = None
+            connection.close()
+        raise ConnectionError("lost the broker")
+
+    def _deliver(self, messages: list[Received]) -> None:
+        control = [message for message in messages if message[0].startswith(_CONTROL)]
+        if control:
+            messages = [message for message in messages if not message[0].startswith(_CONTROL)]
+            for topic, payload in control:
+                self._control(topic.decode(errors="replace"), payload)
+        if messages:
+            self._inbox.put(messages)
+
+    def _control(self, topic: str, payload: bytes) -> None:
+        if topic == self._state_topic:
+            try:
+                said = parse_state(payload)
+            except PayloadError:
+                said = None
+            if (said is None or not said.online) and self._connection is not None:
+                # somebody else, or our own late will, says that we are gone: we are not
+                self._connection.publish(topic, state_payload(True, self._state_ms), retain=True)
+        elif topic == _BROKER_DROPPED:
+            self._status.broker_dropped = int(payload) if payload.isdigit() else 0
+        elif topic.startswith(("hub/changed/", "hub/request/")):
+            try:
+                self._requests.put_nowait((topic, payload))
+            except asyncio.QueueFull:
+                self._status.requests_dropped += 1
+
+    def _oversize(self, topic: bytes, size: int) -> None:
+        self._applier.quarantine.total += 1
+        self._applier.quarantine.by_reason["oversize_packet"] += 1
+        log.warning("passed over a packet of %d bytes on %r", size, topic[:120])
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._connection is not None:
+            self._connection.publish(topic, payload)
+
+    def _publish_retained(self, topic: str, payload: bytes) -> None:
+        if self._connection is not None:
+            self._connection.publish(topic, payload, retain=True)
+
+    # -- loops of the clock --------------------------------------------------------------------------
+
+    @property
+    def _overloaded(self) -> bool:
+        behind = self._journal.last_id - self._pipeline.cursor
+        unsent = self._connection.unsent_bytes if self._connection is not None else 0
+        return len(self._inbox) > self._inbox.limit // 4 or behind > 100 or unsent > 4 * 1024 * 1024
+
+    async def _live(self) -> None:
+        """Twenty times a second: acknowledgements, alarms, and the mirror of what changed."""
+        while True:
+            await asyncio.sleep(0.05)
+            now_ms = self._now_ms()
+            self._applier.effects.alarms += self._book.due(now_ms)
+            for change in self._records.gather(self._applier.effects):
+                self._mirror.alarm_changed(change)
+                self._touch(change.alarm.school, change.alarm.node, change.alarm.device)
+            if self._connection is None:
+                continue
+            self._acknowledgements.send_due(now_ms)
+            self._unsaved.update(self._applier.dirty)
+            self._mirror.publish_changed(self._applier.dirty, now_ms, overloaded=self._overloaded)
+
+    def _touch(self, school: str, node_id: str, device_id: str | None) -> None:
+        for group in {school, *(group for group, known in self._directory.claims if known == node_id)}:
+            node = self._directory.nodes.get(f"{group}/{node_id}")
+            device = node and (node.devices.get(device_id) if device_id else node.itself)
+            if device:
+                self._applier.dirty[device] = None
+
+    async def _clock(self) -> None:
+        """Four times a second: reorder timers and silence; rebirths; once a second the status."""
+        turn = 0
+        while True:
+            await asyncio.sleep(0.25)
+            turn += 1
+            now_ms = self._now_ms()
+            async with self._pipeline.lock:
+                await self._pipeline.store(self._applier.tick(now_ms))
+            if self._connection is None:
+                continue
+            for node, reason in self._rebirths.due(now_ms, paused=self._overloaded):
+                log.debug("asking %s for a rebirth: %s", node.sender, reason)
+                self._publish(f"spBv1.0/{node.group}/NCMD/{node.id}", rebirth_payload(now_ms))
+            if turn % 4 == 0:
+                self._publish_retained(self._status.topic, orjson.dumps(self._status.document(now_ms)))
+
+    async def _record(self) -> None:
+        while True:
+            await asyncio.sleep(0.25)
+            await self._records.flush()
+
+    async def _snapshot(self) -> None:
+        while True:
+            await asyncio.sleep(_SNAPSHOT_S)
+            await self._save()
+
+    async def _save(self) -> None:
+        """Remember the follower's state, then forget the journal it no longer needs."""
+        async with self._pipeline.lock:
+            self._unsaved.update(self._applier.dirty)
+            held = self._applier.held_entry()
+            cursor = self._pipeline.cursor if held is None else min(self._pipeline.cursor, held - 1)
+            devices = list(self._unsaved)
+            nodes = [node.itself for node in self._directory.nodes.values() if node.itself.birth is not None]
+            snapshot = snapshot_of([*nodes, *(device for device in devices if device.id)], cursor)
+            self._unsaved.clear()
+        await self._records.flush()
+        await asyncio.to_thread(self._telemetry.flush)
+        await asyncio.to_thread(self._state.save, snapshot)
+        before_ms = self._now_ms() - round(self._settings.ingest.journal_keep_s * 1000)
+        while await asyncio.to_thread(self._journal.prune, cursor, before_ms):
+            await asyncio.sleep(0)
+
+    # -- what people decided -------------------------------------------------------------------------
+
+    async def _answer(self) -> None:
+        while True:
+            topic, payload = await self._requests.get()
+            try:
+                request = orjson.loads(payload)
+            except orjson.JSONDecodeError:
+                continue
+            if not isinstance(request, dict):
+                continue
+            if topic == "hub/changed/alarms":
+                await self._alarm_changed(str(request.get("id")))
+            elif topic == "hub/changed/registry":
+                await self._registry_changed(str(request.get("group")), str(request.get("node")))
+            elif topic == "hub/request/quarantine-replay":
+                ids = request.get("ids")
+                await self._replay([one for one in ids if isinstance(one, int)] if isinstance(ids, list) else [])
+
+    async def _alarm_changed(self, alarm_id: str) -> None:
+        alarm = await self._records.alarm(alarm_id)
+        if alarm is not None and alarm.acknowledged_by is not None:
+            now_ms = self._now_ms()
+            self._book.acknowledge(alarm_id, alarm.acknowledged_by, alarm.comment, alarm.acknowledged_ms or now_ms)
+
+    async def _registry_changed(self, group: str, node_id: str) -> None:
+        self._directory.claims, self._directory.known_schools = await self._records.decisions()
+        node = self._directory.nodes.get(f"{group}/{node_id}")
+        if node is None:
+            return
+        async with self._pipeline.lock:
+            self._applier.reclaim(node, self._now_ms())
+
+    async def _replay(self, ids: list[int]) -> None:
+        found = await self._records.quarantined(ids)
+        used: list[int] = []
+        async with self._pipeline.lock:
+            for number, (topic, raw) in found.items():
+                message = self._decoder.parse([(topic.encode(), raw)])[0]
+                rows, ok = self._applier.replay(number, self._now_ms(), message)
+                await self._pipeline.store(rows)
+                if ok:
+                    used.append(number)
+        if used:
+            await self._records.mark_replayed(used, self._now_ms())

@@ -1,0 +1,88 @@
+"""What the ingest role says about itself once a second, retained at `hub/status/ingest/<shard>`."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from hub.ingest.apply import Applier
+from hub.ingest.inbox import Inbox
+from hub.ingest.journal import Journal
+from hub.ingest.mirror import Mirror
+from hub.ingest.pipeline import Pipeline
+from hub.ingest.rebirth import RebirthRequests
+from hub.ingest.records import Records
+from hub.ingest.sessions import Directory
+
+try:
+    VERSION = version("smart-classroom-hub")
+except PackageNotFoundError:  # run from a checkout that was not installed
+    VERSION = "0"
+
+
+class Status:
+    """Reads the counters of every part; `broker_dropped` is the broker's own."""
+
+    def __init__(
+        self,
+        shard: str,
+        started_ms: int,
+        inbox: Inbox,
+        pipeline: Pipeline,
+        journal: Journal,
+        applier: Applier,
+        directory: Directory,
+        mirror: Mirror,
+        rebirths: RebirthRequests,
+        records: Records,
+    ) -> None:
+        self.topic = f"hub/status/ingest/{shard}"
+        self.broker_dropped = 0
+        self.requests_dropped = 0
+        self._shard, self._started_ms = shard, started_ms
+        self._inbox, self._pipeline, self._journal, self._applier = inbox, pipeline, journal, applier
+        self._directory, self._mirror, self._rebirths, self._records = directory, mirror, rebirths, records
+        self._last = (started_ms, 0)
+        self._per_s = 0.0
+
+    def document(self, now_ms: int) -> dict[str, Any]:
+        """Return the status now; the rate is over the time since the last call."""
+        before_ms, before = self._last
+        if now_ms > before_ms:
+            self._per_s = (self._inbox.received - before) * 1000 / (now_ms - before_ms)
+            self._last = (now_ms, self._inbox.received)
+        quarantine = self._applier.quarantine
+        return {
+            "online": True,
+            "shard": self._shard,
+            "version": VERSION,
+            "started_ms": self._started_ms,
+            "ts_ms": now_ms,
+            "messages": self._pipeline.messages,
+            "values": self._applier.values,
+            "applied_ms": self._pipeline.applied_ms,
+            "messages_per_s": round(self._per_s, 1),
+            "duplicates": self._pipeline.duplicates,
+            "quarantined": quarantine.total,
+            "quarantined_by_reason": dict(quarantine.by_reason.most_common(20)),
+            "quarantine_unkept": quarantine.unkept,
+            "lost_declared": sum(
+                positions.lost for node in self._directory.nodes.values() for positions in node.positions.values()
+            ),
+            "shed_live": self._mirror.shed,
+            "inbox_messages": len(self._inbox),
+            "inbox_dropped": self._inbox.dropped_total,
+            "requests_dropped": self.requests_dropped,
+            "records_dropped": self._records.dropped,
+            "journal_entries": self._journal.entries,
+            "journal_lag_entries": self._journal.last_id - self._pipeline.cursor,
+            "journal_failure": self._pipeline.journal_failure,
+            "store_failure": self._pipeline.store_failure,
+            "records_failure": self._records.failure,
+            "rebirths_requested": self._rebirths.requested,
+            "rebirths_waiting": len(self._rebirths),
+            "mirror_published": self._mirror.published,
+            "nodes": len(self._directory.nodes),
+            "devices": self._directory.device_count,
+            "broker_dropped": self.broker_dropped,
+        }
