@@ -32,10 +32,9 @@ def decode_payload(data: bytes) -> Payload:
         )
     except DatatypeError as error:
         raise PayloadError("wrong_datatype", str(error)) from error
-    except UnicodeDecodeError as error:
-        raise PayloadError("bad_text", str(error)) from error
     except DecodeError as error:
-        raise PayloadError("malformed", str(error)) from error
+        reason = "bad_text" if "UTF-8" in str(error) else "malformed"
+        raise PayloadError(reason, str(error)) from error
 
 
 def _read_metric(metric: pb.Payload.Metric) -> MetricValue:
