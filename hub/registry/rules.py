@@ -61,3 +61,12 @@ class Claim:
 
     school: str
     room: str | None = None
+
+
+MAX_NAME = 255
+"""Characters of a group, node or device name that the records hold."""
+
+
+def fits(*names: str) -> bool:
+    """Tells whether these names of group, node and device can be recorded."""
+    return all(len(name) <= MAX_NAME and "\x00" not in name for name in names)

@@ -1,14 +1,18 @@
-"""Records what ingest saw, and answers what is known; never commits."""
+"""Records what ingest saw, and answers what is known; never commits.
+
+What does not fit (names over `MAX_NAME` characters) is left out instead of failing the whole batch; ingest
+should have put it into quarantine before.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from sqlalchemy import and_, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import and_, case, delete, func, literal_column, or_, select, tuple_, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.database import insert_into
-from hub.registry.rules import Claim, DeviceSeen, NodeSeen, PresenceChange, Quarantined
+from hub.registry.rules import MAX_NAME, Claim, DeviceSeen, NodeSeen, PresenceChange, Quarantined, fits
 from hub.registry.tables import Device, Node, PresenceEvent, Quarantine
 
 # PostgreSQL refuses NUL in text, and hostile topics contain what they like
@@ -27,6 +31,7 @@ async def record_nodes(session: AsyncSession, nodes: Iterable[NodeSeen]) -> None
             "software": _text(seen.software),
         }
         for seen in sorted(nodes, key=attrgetter("group", "node"))
+        if fits(seen.group, seen.node)
     ]
     insert = insert_into(session, Node)
     new = insert.excluded
@@ -50,21 +55,21 @@ async def record_devices(session: AsyncSession, devices: Iterable[DeviceSeen]) -
             "group_code": seen.group,
             "node": seen.node,
             "device": seen.device,
-            "kind": _text(seen.kind),
-            "room_code": _text(seen.room),
+            "kind": _text(seen.kind)[:MAX_NAME],
+            "room_code": _text(seen.room)[:MAX_NAME],
             "name": _text(seen.name),
             "claimed": seen.claimed,
         }
         for seen in sorted(devices, key=attrgetter("group", "node", "device"))
+        if fits(seen.group, seen.node, seen.device)
     ]
     insert = insert_into(session, Device)
     new = insert.excluded
-    chosen_room = (
-        select(Node.claimed_room)
-        .where(Node.group_code == Device.group_code, Node.node == Device.node)
-        .correlate(Device)
-        .scalar_subquery()
+    # named by hand: as a column, the new row would become one more table of the subquery
+    of_new_row = (Node.group_code == literal_column("excluded.group_code")) & (
+        Node.node == literal_column("excluded.node")
     )
+    chosen_room = select(Node.claimed_room).where(of_new_row).scalar_subquery()
     statement = insert.on_conflict_do_update(
         index_elements=[Device.group_code, Device.node, Device.device],
         set_={
@@ -89,6 +94,7 @@ async def record_presence(session: AsyncSession, changes: Iterable[PresenceChang
             "since_ms": change.since_ms,
         }
         for change in changes
+        if fits(change.group, change.node, change.device)
     ]
     await _run(session, insert_into(session, PresenceEvent).on_conflict_do_nothing(), rows)
 
@@ -98,9 +104,9 @@ async def record_quarantine(session: AsyncSession, payloads: Iterable[Quarantine
     rows = [
         {
             "received_ms": payload.received_ms,
-            "group_code": _text(payload.group)[:255],
-            "node": _text(payload.node)[:255],
-            "device": _text(payload.device)[:255],
+            "group_code": _text(payload.group)[:MAX_NAME],
+            "node": _text(payload.node)[:MAX_NAME],
+            "device": _text(payload.device)[:MAX_NAME],
             "topic": _text(payload.topic),
             "reason": payload.reason[:64],
             "detail": _text(payload.detail),
