@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.routing import Mount, Route
 
 from dashboards.assets import Assets
 from dashboards.language import COOKIE, COOKIE_MAX_AGE_S, LANGUAGES, Catalogue, catalogue, choose
@@ -80,10 +81,10 @@ def mount(app: FastAPI, *, simulated: bool) -> None:
         """Show the operations console."""
         return pages.render(request, "ops.html")
 
-    async def wall(request: Request, wall: str) -> HTMLResponse:
+    async def wall(request: Request) -> HTMLResponse:
         """Show a wall."""
-        return pages.render(request, "wall.html", wall=wall)
+        return pages.render(request, "wall.html", wall=request.path_params["wall"])
 
     for path, page in (("/", landing), ("/login", login), ("/ops", operations), ("/wall/{wall}", wall)):
-        app.add_api_route(path, page, methods=["GET"], response_class=HTMLResponse, include_in_schema=False)
-    app.mount("/static", assets, name="static")
+        app.router.routes.append(Route(path, page))  # pages are no operations of the API: not in its schema
+    app.router.routes.append(Mount("/static", assets, name="static"))

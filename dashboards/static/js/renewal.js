@@ -9,12 +9,11 @@ let renewing = false;
 export function sawVersion(version) {
   if (!version) return;
   first ??= version;
-  if (version !== first && !renewing) {
-    renewing = true;
-    const since = Date.now() - Number(sessionStorage.getItem(KEY) ?? 0);
-    // many screens, one hub; and two hubs of different versions must not make a page flicker
-    setTimeout(renew, Math.random() * SPREAD_MS + Math.max(0, Math.min(LEAST_BETWEEN_MS, LEAST_BETWEEN_MS - since)) * (since < LEAST_BETWEEN_MS));
-  }
+  if (version === first || renewing) return;
+  renewing = true;
+  // many screens ask one hub: spread them; and two hubs of different versions must not make a page flicker
+  const rest = Math.max(0, LEAST_BETWEEN_MS - (Date.now() - Number(sessionStorage.getItem(KEY) ?? 0)));
+  setTimeout(renew, rest + Math.random() * SPREAD_MS);
 }
 
 async function renew() {

@@ -1,5 +1,5 @@
 // The province as a cartogram: one cell a school in its district's place. Only changed cells are touched.
-import { className, svg, text } from "../dom.js";
+import { byId, className, hidden, svg, text } from "../dom.js";
 import { SHAPES } from "../severity.js";
 import { NOTHING, number, percent, t } from "../words.js";
 
@@ -41,6 +41,7 @@ export class ProvinceMap {
       this.districts.set(code, { groups, name, share, cells, level: null });
     }
     this.image = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" }, ...layers);
+    this.drawnCells = [...this.districts.values()].reduce((sum, district) => sum + district.cells.length, 0);
     this.root.replaceChildren(this.image);
   }
 
@@ -79,6 +80,7 @@ export class ProvinceMap {
       if (cell) this.paint(cell, picture.schools.get(code).state);
     }
     for (const code of dirty.all ? this.districts.keys() : dirty.districts) this.drawDistrict(code, picture);
+    if (dirty.all) hidden(byId("legend-absent"), this.cells.size === this.drawnCells);
     if (dirty.all) text(this.meta, t("{districts} districts · {schools} schools · one cell each", {
       districts: number(picture.districts.size), schools: number(picture.schools.size) }));
     if (dirty.all || dirty.districts.size) this.describe(picture);

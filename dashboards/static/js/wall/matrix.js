@@ -6,7 +6,9 @@ import { NOTHING, nt, number, t } from "../words.js";
 const NAMED_AT_MOST = 4;
 const AWAY = new Set(["offline", "unknown"]);
 
-const shortName = (name) => name.replace(/^Trường\s+/u, "");
+// The abbreviations every Vietnamese school sign uses.
+const SIGNS = [[/^Trường\s+/u, ""], [/^Tiểu học\b/u, "TH"], [/^Mầm non\b/u, "MN"], [/^Mẫu giáo\b/u, "MG"], [/^(MN|TH) tư thục\b/u, "$1TT"]];
+const shortName = (name) => SIGNS.reduce((short, [long, sign]) => short.replace(long, sign), name);
 
 export class Matrix {
   constructor(root, meta) {

@@ -1,0 +1,44 @@
+// Open alarms, newest first, and taking one on.
+import { byId, element } from "../dom.js";
+import { stateName } from "../severity.js";
+import { age, moment, said, t } from "../words.js";
+import { get, post } from "./api.js";
+import { Question } from "./dialog.js";
+import { Listing, button } from "./listing.js";
+
+const stages = () => ({
+  unacknowledged: t("Not acknowledged"), acknowledged: t("Acknowledged"),
+  returned_unacknowledged: t("Over, not acknowledged"), suppressed: t("Follows from another"), normal: t("Closed"),
+});
+
+export function alarmList(who, schoolName, counted) {
+  const may = who.permissions.includes("alarms.acknowledge");
+  const question = new Question("acknowledge");
+  const [severity, state] = [byId("alarm-severity"), byId("alarm-state")];
+
+  const acknowledge = (alarm) => question.ask(`${said(alarm, "title")} · ${schoolName(alarm.school)}`, async () => {
+    await post(`/api/v1/alarms/${encodeURIComponent(alarm.id)}/acknowledge`, { comment: byId("comment").value.trim() });
+    await listing.refresh();
+  });
+
+  const row = (alarm) => {
+    const now = Date.now();
+    const waiting = alarm.state === "unacknowledged" || alarm.state === "returned_unacknowledged";
+    const room = alarm.room && alarm.room !== "-" ? t("room {room}", { room: alarm.room }) : "";
+    const where = [schoolName(alarm.school), room, alarm.device ?? alarm.node, said(alarm, "detail")].filter(Boolean).join(" · ");
+    const shape = element("i", { class: `shape ${alarm.severity}`, role: "img", "aria-label": stateName(alarm.severity) });
+    const held = [alarm.acknowledged_by, alarm.comment].filter(Boolean).join(": ");
+    return element("article", { class: `row alarm ${alarm.severity} ${waiting ? "open" : ""}` }, shape,
+      element("div", {}, element("b", {}, said(alarm, "title")), element("small", {}, where)),
+      element("div", {}, element("span", { class: "num" }, moment(alarm.raised_ms, now)), element("small", {}, t("{age} ago", { age: age(now - alarm.raised_ms) }))),
+      element("div", {}, stages()[alarm.state] ?? alarm.state, element("small", {}, held)),
+      element("div", { class: "acts" }, ...(waiting && may ? [button(t("Acknowledge"), "main", () => acknowledge(alarm))] : [])));
+  };
+
+  const listing = new Listing("alarms", {
+    load: (cursor) => get("/api/v1/alarms", { state: state.value, severity: severity.value, cursor, limit: 100 }),
+    row, key: (alarm) => alarm.id, counted, empty: () => t("No alarms here."),
+  });
+  for (const choice of [severity, state]) choice.addEventListener("change", () => listing.reset());
+  return listing;
+}

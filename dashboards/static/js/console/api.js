@@ -1,0 +1,61 @@
+// The hub's public API as this page's visitor. Refusals are problem documents and become Problem.
+import { t } from "../words.js";
+
+export class Problem extends Error {
+  constructor(status, document) {
+    super(document.detail || document.title || t("The hub did not answer."));
+    this.status = status;
+    this.document = document;
+  }
+}
+
+export async function call(method, path, body) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method, credentials: "same-origin", cache: "no-store",
+      headers: { Accept: "application/json", "X-Requested-With": "hub", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Problem(0, {});
+  }
+  const text = await answer.text();
+  let said = {};
+  try {
+    said = text ? JSON.parse(text) : {};
+  } catch {
+    said = {};
+  }
+  if (!answer.ok) throw new Problem(answer.status, said);
+  return said;
+}
+
+export const get = (path, query = {}) => {
+  const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  return call("GET", wanted.size ? `${path}?${wanted}` : path);
+};
+
+export const post = (path, body) => call("POST", path, body);
+
+export const signInAddress = () => `/login?next=${encodeURIComponent(location.pathname + location.hash)}`;
+
+// Who is looking; a page for people sends strangers (and wall screens) to sign in.
+export async function visitor() {
+  try {
+    return await get("/api/v1/session");
+  } catch (problem) {
+    if (problem.status === 401 || problem.status === 403) location.replace(signInAddress());
+    throw problem;
+  }
+}
+
+export function greet(who) {
+  document.getElementById("who").textContent = who.name;
+  const button = document.getElementById("sign-out");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await call("DELETE", "/api/v1/session").catch(() => {});
+    location.assign("/login");
+  });
+}

@@ -1,0 +1,37 @@
+// A question with a form: Escape and Cancel leave everything as it was, a refusal is shown where it was asked.
+import { hidden, part, text } from "../dom.js";
+import { t } from "../words.js";
+
+export class Question {
+  constructor(id) {
+    this.dialog = document.getElementById(id);
+    this.form = this.dialog.querySelector("form");
+    this.problem = part(this.dialog, "problem");
+    part(this.dialog, "cancel").addEventListener("click", () => this.dialog.close());
+    this.form.addEventListener("submit", (event) => this.submit(event));
+  }
+
+  ask(subject, answer) {
+    this.answer = answer;
+    this.form.reset();
+    hidden(this.problem, true);
+    text(part(this.dialog, "subject"), subject);
+    this.dialog.showModal();
+    this.form.querySelector("textarea, input")?.focus();
+  }
+
+  async submit(event) {
+    event.preventDefault();
+    const send = this.form.querySelector("[type=submit]");
+    send.disabled = true;
+    try {
+      await this.answer();
+      this.dialog.close();
+    } catch (problem) {
+      text(this.problem, problem.status === 0 ? t("The hub did not answer.") : [problem.message, problem.document?.fix].filter(Boolean).join(" – "));
+      hidden(this.problem, false);
+    } finally {
+      send.disabled = false;
+    }
+  }
+}

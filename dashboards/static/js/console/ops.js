@@ -1,0 +1,69 @@
+// Wires the operations console: lists from the API, and the wall's stream as the bell that says when to look.
+import { byId, text } from "../dom.js";
+import { sawVersion } from "../renewal.js";
+import { Stream } from "../stream.js";
+import { number, t } from "../words.js";
+import { alarmList } from "./alarms.js";
+import { get, greet, visitor } from "./api.js";
+import { nodeList } from "./nodes.js";
+import { quarantineList } from "./quarantine.js";
+import { statusList } from "./status.js";
+import { Tabs } from "./tabs.js";
+
+const REFRESH_MS = 5000;
+
+async function schoolNames() {
+  const names = new Map();
+  let cursor = null;
+  try {
+    do {
+      const page = await get("/api/v1/organisation/schools", { limit: 500, cursor });
+      for (const school of page.items) names.set(school.code, school.name);
+      cursor = page.next_cursor;
+    } while (cursor);
+  } catch {
+    return names; // codes are shown where names are not known
+  }
+  return names;
+}
+
+const who = await visitor();
+greet(who);
+const names = await schoolNames();
+const schoolName = (code) => names.get(code) ?? code;
+const counted = (name) => (count, more) => text(document.querySelector(`[data-count=${name}]`), count ? number(count) + (more ? "+" : "") : "");
+
+const lists = {
+  alarms: alarmList(who, schoolName, counted("alarms")),
+  nodes: nodeList(who, schoolName, names, counted("nodes")),
+  quarantine: quarantineList(who, counted("quarantine")),
+  status: statusList(),
+};
+const tabs = new Tabs((name) => lists[name].refresh());
+for (const [name, list] of Object.entries(lists)) if (name !== tabs.current) list.refresh();
+
+let rung = null;
+const ring = () => {
+  rung ??= setTimeout(() => {
+    rung = null;
+    lists.alarms.refresh();
+  }, 300);
+};
+
+const link = byId("link");
+const show = (state) => {
+  link.dataset.state = state;
+  text(link.querySelector("span"), { live: t("LIVE"), lost: t("CONNECTION LOST") }[state] ?? t("CONNECTING"));
+};
+
+if (who.permissions.includes("wall.read"))
+  new Stream("/api/v1/wall/main/stream", {
+    snapshot: ring, delta: (change) => change.alarms && ring(), version: sawVersion, state: show,
+  }).start();
+else link.hidden = true;
+
+// Nodes, quarantine and counters are lists of the API without a stream of their own; only the open one is asked.
+setInterval(() => {
+  if (!document.hidden && !document.querySelector("dialog[open]") && (tabs.current !== "alarms" || link.hidden || link.dataset.state === "lost"))
+    lists[tabs.current].refresh();
+}, REFRESH_MS);
