@@ -76,6 +76,9 @@ NUMERIC = INTEGERS | FLOATS
 """What can be averaged, compared with a limit and drawn as a line."""
 
 TEXTS = frozenset({D.String, D.Text, D.UUID})
+BASIC = frozenset(DataType(number) for number in range(D.Int8, D.UUID))
+"""What a DataSet's column, a template's parameter and a plain property may be."""
+
 BYTES = frozenset({D.Bytes, D.File})
 
 ARRAY_ITEM: dict[int, str] = {

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from google.protobuf.message import EncodeError
 
 from devices.wire import sparkplug_b_pb2 as pb
-from devices.wire.datatypes import ARRAYS, FIELD, MASK, DataType, DatatypeError, pack_array, wrap
+from devices.wire.datatypes import ARRAYS, BASIC, FIELD, MASK, DataType, DatatypeError, pack_array, wrap
 from devices.wire.structures import DataSet, MetaData, MetricValue, Payload, PayloadError, Template
 
 _Cell: TypeAlias = (
@@ -72,9 +72,9 @@ def _write_metric(out: pb.Payload.Metric, metric: MetricValue, datatypes: bool) 
 def _write_value(out: pb.Payload.Metric, value: Any, datatype: DataType | None, datatypes: bool) -> None:
     if value is None or datatype is None:
         out.is_null = True
-    elif datatype is DataType.DataSet:
+    elif datatype is DataType.DataSet and isinstance(value, DataSet):
         _write_dataset(out.dataset_value, value)
-    elif datatype is DataType.Template:
+    elif datatype is DataType.Template and isinstance(value, Template):
         _write_template(out.template_value, value, datatypes)
     else:
         _write_plain(out, value, datatype)
@@ -89,8 +89,8 @@ def _write_metadata(out: pb.Payload.MetaData, metadata: MetaData) -> None:
 
 def _write_plain(out: _Cell, value: Any, datatype: DataType) -> None:
     field = FIELD.get(datatype)
-    if field is None:
-        raise DatatypeError(f"{datatype.name} is not the datatype of a value")
+    if field is None or datatype in (DataType.DataSet, DataType.Template):
+        raise DatatypeError(f"{type(value).__name__} where {datatype.name} was declared")
     if datatype in ARRAYS:
         value = pack_array(value, datatype)
     elif datatype in MASK:
@@ -103,7 +103,9 @@ def _write_plain(out: _Cell, value: Any, datatype: DataType) -> None:
     setattr(out, field, value)
 
 
-def _write_properties(out: pb.Payload.PropertySet, properties: dict[str, Any]) -> None:
+def _write_properties(out: pb.Payload.PropertySet, properties: Any) -> None:
+    if not isinstance(properties, dict):
+        raise PayloadError("bad_properties", "a list of property sets has something else in it")
     out.SetInParent()
     for key, value in properties.items():
         out.keys.append(key)
@@ -121,6 +123,8 @@ def _write_properties(out: pb.Payload.PropertySet, properties: dict[str, Any]) -
             cell.is_null = True
         else:
             datatype = _natural(value)
+            if datatype not in BASIC:
+                raise PayloadError("bad_properties", f"{key!r} cannot be of {datatype.name}")
             # "Quality" must be an Int32 (tck-id-payloads-propertyset-quality-value-type)
             if datatype is DataType.Int64 and -(2**31) <= value < 2**31:
                 datatype = DataType.Int32
@@ -131,6 +135,8 @@ def _write_properties(out: pb.Payload.PropertySet, properties: dict[str, Any]) -
 def _write_dataset(out: pb.Payload.DataSet, table: DataSet) -> None:
     if len(table.columns) != len(table.types) or any(len(row) != len(table.columns) for row in table.rows):
         raise PayloadError("bad_dataset", "columns, types and rows differ in width")
+    if not BASIC.issuperset(table.types):
+        raise PayloadError("bad_dataset", "a column is of a basic datatype")
     out.num_of_columns = len(table.columns)
     out.columns.extend(table.columns)
     out.types.extend(table.types)
@@ -153,6 +159,8 @@ def _write_template(out: pb.Payload.Template, template: Template, datatypes: boo
     for metric in template.metrics:
         _write_metric(out.metrics.add(), metric, datatypes)
     for parameter in template.parameters:
+        if parameter.datatype not in BASIC or not parameter.name:
+            raise PayloadError("bad_template", "a parameter has a name and a basic datatype")
         cell = out.parameters.add(name=parameter.name, type=parameter.datatype)
         if parameter.value is not None:
             _write_plain(cell, parameter.value, parameter.datatype)

@@ -46,7 +46,7 @@ def test_a_payload_made_by_hand_byte_for_byte() -> None:
     assert encode_payload(payload) == data
 
 
-@pytest.mark.sparkplug("tck-id-payloads-name-requirement", "tck-id-payloads-metric-datatype-not-req")
+@pytest.mark.sparkplug("tck-id-payloads-name-requirement")
 def test_a_payload_of_the_javascript_client_is_read() -> None:
     """Recorded from sparkplug-payload 1.0.3 (npm), which writes every datatype its own way."""
     data = bytes.fromhex(
@@ -142,8 +142,8 @@ def values(datatype: DataType) -> st.SearchStrategy[Any]:
     }[datatype]
 
 
-CELLS = [DataType(number) for number in range(1, 16)]
-PLAIN = [*CELLS, DataType.Bytes, DataType.File, *sorted(DataType(number) for number in ARRAYS)]
+CELLS = [DataType(number) for number in range(DataType.Int8, DataType.UUID)]
+PLAIN = [*CELLS, DataType.UUID, DataType.Bytes, DataType.File, *sorted(DataType(number) for number in ARRAYS)]
 
 
 @st.composite
@@ -211,16 +211,6 @@ payloads = st.builds(
 )
 
 
-@pytest.mark.sparkplug(
-    "tck-id-payloads-dataset-column-size",
-    "tck-id-payloads-dataset-types-def",
-    "tck-id-payloads-propertyset-keys-array-size",
-    "tck-id-payloads-template-is-definition",
-    "tck-id-payloads-template-definition-ref",
-    "tck-id-payloads-template-instance-ref",
-    "tck-id-payloads-template-ref-definition",
-    "tck-id-payloads-template-ref-instance",
-)
 @given(payloads)
 def test_what_is_encoded_is_decoded_alike(payload: Payload) -> None:
     assert decode_payload(encode_payload(payload)) == payload
@@ -234,6 +224,7 @@ def test_nan_and_infinity_pass_and_are_flagged(datatype: DataType, value: float)
     assert not metric.is_finite
 
 
+@pytest.mark.sparkplug("tck-id-payloads-metric-datatype-not-req")
 def test_data_can_leave_the_datatype_out() -> None:
     payload = Payload(metrics=[MetricValue("m", datatype=DataType.Int8, value=-1)])
     bare = decode_payload(encode_payload(payload, datatypes=False)).metrics[0]
@@ -241,6 +232,86 @@ def test_data_can_leave_the_datatype_out() -> None:
         None,
         0xFFFFFFFF,
     )  # raw: `wrap` makes it -1 by the birth's datatype
+
+
+@pytest.mark.sparkplug(
+    "tck-id-payloads-dataset-column-size",
+    "tck-id-payloads-dataset-column-num-headers",
+    "tck-id-payloads-dataset-types-def",
+    "tck-id-payloads-dataset-types-num",
+    "tck-id-payloads-dataset-types-type",
+    "tck-id-payloads-dataset-parameter-type-req",
+    "tck-id-payloads-template-dataset-value",
+)
+def test_a_dataset_is_written_column_by_column() -> None:
+    table = DataSet(["a", "b"], [DataType.Int16, DataType.String], [[-2, "x"], [None, ""]])
+    data = encode_payload(Payload(metrics=[MetricValue("m", value=table)]))
+    out = pb.Payload.FromString(data).metrics[0].dataset_value
+    assert (out.num_of_columns, list(out.columns), list(out.types)) == (2, ["a", "b"], [2, 12])
+    assert [[cell.WhichOneof("value") for cell in row.elements] for row in out.rows] == [
+        ["int_value", "string_value"],
+        [None, "string_value"],
+    ]
+
+
+@pytest.mark.sparkplug(
+    "tck-id-payloads-template-is-definition",
+    "tck-id-payloads-template-is-definition-definition",
+    "tck-id-payloads-template-is-definition-instance",
+    "tck-id-payloads-template-definition-is-definition",
+    "tck-id-payloads-template-definition-ref",
+    "tck-id-payloads-template-instance-is-definition",
+    "tck-id-payloads-template-instance-ref",
+    "tck-id-payloads-template-ref-definition",
+    "tck-id-payloads-template-ref-instance",
+    "tck-id-payloads-template-version",
+    "tck-id-payloads-template-parameter-name-required",
+    "tck-id-payloads-template-parameter-name-type",
+    "tck-id-payloads-template-parameter-value-type",
+    "tck-id-payloads-template-parameter-type-req",
+    "tck-id-payloads-template-parameter-value",
+)
+def test_a_template_says_whether_it_defines_or_refers() -> None:
+    members = [MetricValue("rpm", datatype=DataType.Int32, value=5)]
+    parameters = [Parameter("size", DataType.Double, 1.5), Parameter("unset", DataType.Int8)]
+    definition = Template(members, parameters, is_definition=True, version="1")
+    metrics = [MetricValue("d", value=definition), MetricValue("i", value=Template(members, ref="motor"))]
+    defines, refers = (
+        metric.template_value
+        for metric in pb.Payload.FromString(encode_payload(Payload(metrics=metrics))).metrics
+    )
+    assert (defines.is_definition, defines.HasField("template_ref"), defines.version) == (True, False, "1")
+    assert [(cell.name, cell.type, cell.WhichOneof("value")) for cell in defines.parameters] == [
+        ("size", 10, "double_value"),
+        ("unset", 1, None),
+    ]
+    assert refers.HasField("is_definition")
+    assert (refers.is_definition, refers.template_ref) == (False, "motor")
+
+
+@pytest.mark.sparkplug(
+    "tck-id-payloads-propertyset-keys-array-size",
+    "tck-id-payloads-propertyset-values-array-size",
+    "tck-id-payloads-metric-propertyvalue-type-type",
+    "tck-id-payloads-metric-propertyvalue-type-value",
+    "tck-id-payloads-metric-propertyvalue-type-req",
+)
+def test_every_property_has_its_datatype() -> None:
+    given_ = {
+        "s": "x",
+        "f": 1.5,
+        "b": True,
+        "i": -1,
+        "l": 2**40,
+        "n": None,
+        "set": {"a": 1},
+        "sets": [{}, {}],
+    }
+    data = encode_payload(Payload(metrics=[MetricValue("m", value=1, properties=given_)]))
+    out = pb.Payload.FromString(data).metrics[0].properties
+    assert list(out.keys) == list(given_)
+    assert [cell.type for cell in out.values] == [12, 10, 11, 3, 4, 12, 20, 21]
+    assert out.values[5].is_null
 
 
 @pytest.mark.sparkplug("tck-id-payloads-propertyset-quality-value-type")
@@ -263,6 +334,12 @@ def test_quality_is_an_int32() -> None:
         MetricValue("m", value=1, properties={"p": object()}),
         MetricValue("m", value=DataSet(["a"], [DataType.Int8, DataType.Int8])),
         MetricValue("m", value=DataSet(["a"], [DataType.Int8], [[1, 2]])),
+        MetricValue("m", value=DataSet(["a"], [DataType.Bytes], [[b"x"]])),
+        MetricValue("m", value=1, properties={"p": b"x"}),
+        MetricValue("m", value=1, properties={"p": ["x"]}),
+        MetricValue("m", value=Template(ref="x", parameters=[Parameter("p", DataType.DataSet)])),
+        MetricValue("m", value=Template(ref="x", parameters=[Parameter("", DataType.Int8)])),
+        MetricValue("m", datatype=DataType.DataSet, value=5),
         MetricValue("m", value=Template(ref=None, is_definition=False)),
         MetricValue("m", value=Template(ref="x", is_definition=True)),
         MetricValue("\ud800", value=1),
@@ -370,8 +447,8 @@ def test_a_node_death_is_its_bdseq_and_nothing_else() -> None:
 @pytest.mark.sparkplug(
     "tck-id-payloads-ncmd-timestamp",
     "tck-id-payloads-ncmd-seq",
-    "tck-id-operational-behavior-data-commands-rebirth-name",
-    "tck-id-operational-behavior-data-commands-rebirth-value",
+    "tck-id-operational-behavior-data-commands-ncmd-rebirth-name",
+    "tck-id-operational-behavior-data-commands-ncmd-rebirth-value",
 )
 def test_a_rebirth_command_has_a_time_and_no_sequence_number() -> None:
     payload = decode_payload(rebirth_payload(TS_MS))

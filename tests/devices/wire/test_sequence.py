@@ -11,12 +11,6 @@ def born(reorder_ms: int = 2000) -> SequenceTracker[int]:
     return tracker
 
 
-@pytest.mark.sparkplug(
-    "tck-id-payloads-sequence-num-incrementing",
-    "tck-id-topics-ndata-seq-num",
-    "tck-id-payloads-ndata-seq-inc",
-    "tck-id-payloads-ddata-seq-inc",
-)
 def test_numbers_run_to_255_and_on_from_0() -> None:
     tracker = born()
     for count in range(1, 1000):
