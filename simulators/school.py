@@ -52,7 +52,7 @@ class Observation:
     """What a poll brought: the values that changed enough to report, or why there are none.
 
     `values` None means that the device just stopped answering, for `reason`; `returned` that it answers
-    again.
+    again, perhaps with nothing changed.
     """
 
     device: str
@@ -105,6 +105,11 @@ class LivingDevice:
         if self._faults[fault] == 0:
             self.simulated.heal(fault)
 
+    def forget(self, values: Mapping[str, Any]) -> None:
+        """Offer these values again with the next poll: nobody took them."""
+        for name in values:
+            self._reported.pop(name, None)
+
     def poll(self) -> Observation | None:
         """Read the device; None if nothing is worth a report."""
         try:
@@ -115,8 +120,6 @@ class LivingDevice:
             already, self.answers, self.reason = not self.answers, False, error.reason
             return None if already else Observation(self.plan.device, None, error.reason)
         returned, self.answers, self.reason = not self.answers, True, ""
-        if returned:
-            self._reported.clear()
         changed = {
             name: value
             for name, value in self.values.items()
@@ -125,7 +128,7 @@ class LivingDevice:
                 (metric := self.kind.metric(name)) is not None and metric.changed(self._reported[name], value)
             )
         }
-        if not changed:
+        if not changed and not returned:
             return None
         self._reported.update(changed)
         return Observation(self.plan.device, changed, returned=returned)

@@ -1,0 +1,110 @@
+"""A simulated school's edge node: the real agent's node, with a fibre that can be cut."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiomqtt
+
+from devices.kind import UnreachableError
+from edge_agents.connection import MqttSettings
+from edge_agents.node import DeviceDescription, Node, Timing
+from edge_agents.outbox import OutboxFile
+from simulators.clock import SchoolClock
+from simulators.school import LivingSchool
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Fibre:
+    """Whether the line is whole, and what runs over it."""
+
+    whole: bool = True
+    client: aiomqtt.Client | None = None
+
+    def sever(self) -> None:
+        """End the connection at the socket: no DISCONNECT is sent, so the broker publishes the will."""
+        if self.client is None:
+            return
+        end = self.client._client.socket()  # noqa: SLF001 — aiomqtt offers no way to vanish
+        if isinstance(end, socket.socket):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True, slots=True)
+class Line(MqttSettings):
+    """The way to the broker over a fibre that may be cut."""
+
+    fibre: Fibre = field(default_factory=Fibre)
+
+    def client(self, node_id: str, will: aiomqtt.Will) -> aiomqtt.Client:
+        """A client that is not connected yet. Raises MqttError while the fibre is cut."""
+        if not self.fibre.whole:
+            raise aiomqtt.MqttError("the fibre is cut")
+        # named outright: a dataclass with slots is made anew, and `super()` would mean the one before
+        self.fibre.client = MqttSettings.client(self, node_id, will)
+        return self.fibre.client
+
+
+class SchoolLink:
+    """Connects a living school with its node; counts nothing, keeps nothing."""
+
+    def __init__(
+        self, school: LivingSchool, outboxes: OutboxFile, line: Line, clock: SchoolClock, timing: Timing
+    ) -> None:
+        plan = school.plan
+        self._school = school
+        self._clock = clock
+        self.line = line
+        self.node = Node(
+            plan.school.code,
+            plan.node,
+            outboxes.outbox(plan.node),
+            line,
+            simulated=True,
+            clock_offset_ms=clock.offset_ms(clock.started_ms),
+            software="smart-classroom-simulator",
+            timing=timing,
+            on_write=self._write,
+        )
+        for each in plan.devices:
+            kind = school.devices[each.device].kind
+            self.node.declare(DeviceDescription.of(kind, each.device, room=each.room, name=each.name))
+        self.first_position = self.node.outbox.position
+
+    def report(self, device: str, values: Mapping[str, Any], now_ms: int) -> bool:
+        """Hand values to the node; a device that was gone is born again. False if the outbox refuses."""
+        self.node.clock_offset_ms = self._clock.offset_ms(now_ms)  # what the next birth declares
+        return self.node.observe(device, values, now_ms) is not None or not values
+
+    def gone(self, device: str, reason: str) -> None:
+        """Say that a device does not answer any more."""
+        self.node.device_dead(device, reason)
+
+    def cut(self) -> None:
+        """Let the connection vanish and stay away; the outbox goes on filling."""
+        self.line.fibre.whole = False
+        self.line.fibre.sever()
+
+    def restore(self) -> None:
+        """Let the node connect again, after its usual pause."""
+        self.line.fibre.whole = True
+
+    def watch(self) -> None:
+        """Sever a connection that was just being made when the fibre was cut."""
+        if not self.line.fibre.whole and self.node.session is not None:
+            self.line.fibre.sever()
+
+    def _write(self, device: str, metric: str, value: Any) -> None:
+        """Obey a command as the real device would: what cannot be written stays as it is."""
+        try:
+            self._school.devices[device].simulated.write(metric, value)
+        except (KeyError, UnreachableError) as refused:
+            log.info("%s/%s refuses %s: %s", self._school.plan.node, device, metric, refused)
