@@ -116,9 +116,9 @@ class Ledger:
             self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", values.items())
 
     def commit(self, batch: Batch) -> dict[int, tuple[int, int]]:
-        """Write a batch with one fsync; returns what had to be dropped: node id -> (through position, count).
+        """Write a batch with one fsync; returns what was dropped: node id -> (through position, count).
 
-        Raises LedgerDamagedError, or sqlite3.OperationalError when the disk is full; then nothing was written.
+        Raises LedgerDamagedError, or sqlite3.OperationalError when the disk is full: nothing is written then.
         """
         trimmed: dict[int, tuple[int, int]] = {}
         try:

@@ -111,6 +111,11 @@ class Outbox:
         return self._row.lost > self._row.stored
 
     @property
+    def known(self) -> int:
+        """The highest position that the hub can rightly have of this outbox."""
+        return max(self.opened_at, self._sent) if self.proven else self.opened_at
+
+    @property
     def dropped(self) -> int:
         """Payloads dropped because the outbox was full."""
         return self._row.dropped
@@ -152,7 +157,7 @@ class Outbox:
         """The hub's answer: it has everything through `stored` of `epoch`."""
         if epoch != self.epoch or self.renewing:
             return Answer.OTHER_EPOCH
-        known = max(self.opened_at, self._sent) if self.proven else self.opened_at
+        known = self.known
         if stored > known:
             self.renew(f"the hub has stored {stored}, this outbox can account for {known}: it is an old copy")
             return Answer.OLD_COPY

@@ -1,0 +1,69 @@
+"""Where the broker is and how an agent talks to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """Address of the broker and what is shown to it; `client_id` is the node's id unless given."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    client_id: str | None = None
+    keepalive_s: int = 30
+    timeout_s: float = 10.0
+
+    @classmethod
+    def from_url(cls, url: str, **others: object) -> MqttSettings:
+        """Read `mqtt://user:password@host:port` (or `mqtts://`). Raises ValueError naming what is wrong."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("mqtt", "mqtts"):
+            raise ValueError("must begin with mqtt:// or mqtts://")
+        if not parts.hostname:
+            raise ValueError("names no host")
+        tls = parts.scheme == "mqtts"
+        found: dict[str, object] = {
+            "host": parts.hostname,
+            "port": parts.port or (8883 if tls else 1883),
+            "username": unquote(parts.username) if parts.username else None,
+            "password": unquote(parts.password) if parts.password else None,
+            "tls": tls,
+        }
+        return cls(**{**found, **{key: value for key, value in others.items() if value is not None}})  # type: ignore[arg-type]
+
+    def client(self, node_id: str, will: aiomqtt.Will) -> aiomqtt.Client:
+        """A client that is not connected yet: MQTT 3.1.1, clean session, the given will."""
+        tls = None
+        if self.tls:
+            tls = aiomqtt.TLSParameters(
+                ca_certs=_text(self.ca_file), certfile=_text(self.cert_file), keyfile=_text(self.key_file)
+            )
+        return aiomqtt.Client(
+            self.host,
+            self.port,
+            username=self.username,
+            password=self.password,
+            identifier=self.client_id or node_id,
+            clean_session=True,
+            will=will,
+            keepalive=self.keepalive_s,
+            timeout=self.timeout_s,
+            tls_params=tls,
+            max_queued_incoming_messages=1000,
+        )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,133 @@
+"""`hub agent --config FILE`: the agent as a process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from devices.kind import DeviceKind, kinds
+from edge_agents.driver import Driver, PolledDevice
+from edge_agents.generation import OutboxBusyError
+from edge_agents.node import DeviceDescription, Node
+from edge_agents.outbox import OutboxFile
+from edge_agents.settings import AgentSettings, DeviceSection, SettingsError, load
+from edge_agents.simulated import SimulatedDriver
+
+log = logging.getLogger(__name__)
+
+
+def command(argv: list[str]) -> int:
+    """Run the agent until SIGTERM or SIGINT. Exit codes: 0 ended as asked, 1 failed, 2 settings are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="hub agent", description="Poll a school's devices and tell the hub."
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's TOML file")
+    parser.add_argument("--check", action="store_true", help="only check the file")
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as error:
+        return int(error.code or 0)
+    try:
+        settings = load(options.config)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if options.check:
+        return 0
+    return run(settings)
+
+
+def run(settings: AgentSettings) -> int:
+    """Run an agent with checked settings; returns the exit code."""
+    logging.basicConfig(
+        level=settings.agent.log_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        asyncio.run(_run(settings))
+    except OutboxBusyError as error:
+        sys.stderr.write(f"outbox.path = {str(settings.outbox.path)!r}: {error}\n")
+        return 1
+    except OSError as error:
+        path = str(settings.outbox.path)
+        sys.stderr.write(f"outbox.path = {path!r}: {error}. Fix: a directory that may be written.\n")
+        return 1
+    return 0
+
+
+async def _run(settings: AgentSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    section = settings.outbox
+    file = OutboxFile(section.path, commit_interval_ms=section.commit_interval_ms)
+    try:
+        node, polled = build(settings, file)
+        log.info("agent %s/%s with %d devices", node.group, node.node_id, len(polled))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(node.run(stop))
+            for device in polled.values():
+                tasks.create_task(device.run(stop))
+    finally:
+        await file.close()
+
+
+def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, PolledDevice]]:
+    """The node and its devices, ready to run."""
+    section, agent = settings.outbox, settings.agent
+    outbox = file.outbox(
+        agent.node,
+        most=section.max_payloads,
+        most_bytes=section.max_mib * 2**20,
+        largest_bytes=section.largest_payload_kib * 2**10,
+    )
+    polled: dict[str, PolledDevice] = {}
+
+    def write(device: str, metric: str, value: Any) -> None:
+        polled[device].write(metric, value)
+
+    node = Node(
+        agent.group,
+        agent.node,
+        outbox,
+        settings.mqtt_settings(),
+        host_id=agent.host_id,
+        simulated=agent.simulated,
+        software=f"smart-classroom-agent {_version()}",
+        timing=settings.timing(),
+        on_write=write,
+    )
+    known = kinds()
+    for device in settings.devices:
+        kind = known[device.kind]
+        node.declare(DeviceDescription.of(kind, device.id, room=device.room, name=device.name))
+        polled[device.id] = PolledDevice(
+            node, device.id, _driver(kind, device), kind, poll_s=device.poll_s, timeout_s=device.timeout_s
+        )
+    return node, polled
+
+
+def _driver(kind: DeviceKind, device: DeviceSection) -> Driver:
+    if device.driver == "simulated" or kind.driver is None:
+        return SimulatedDriver(kind, device.seed)
+    driver: Driver = kind.driver(**device.options)
+    return driver
+
+
+def _version() -> str:
+    try:
+        return version("smart-classroom-hub")
+    except PackageNotFoundError:
+        return "from source"
+
+
+if __name__ == "__main__":
+    raise SystemExit(command(sys.argv[1:]))

@@ -1,0 +1,259 @@
+"""One Sparkplug edge node: declare devices, observe values, and run; everything else is taken care of.
+
+    node = Node("D703-THPT-02", "D703-THPT-02-a1", outbox, MqttSettings.from_url("mqtt://127.0.0.1"))
+    node.declare(DeviceDescription.of(kind("room_air"), "p101-air", room="P101"))
+    node.observe("p101-air", {"Temperature": 27.3}, ts_ms)
+    await node.run(stop)
+
+`observe` may be called at any time, connected or not. Hundreds of nodes may share a process and outbox file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiomqtt
+
+from devices.kind import DeviceKind, Metric
+from devices.wire.payloads import MetricValue, ndeath_payload
+from devices.wire.topics import MessageType, Topic
+from edge_agents.connection import MqttSettings
+from edge_agents.encoding import data_body
+from edge_agents.encoding import metric as birth_metric
+from edge_agents.outbox import Outbox
+from edge_agents.rules import UNSEEN, Backoff, Columns, Reported
+from edge_agents.session import Control, Session
+
+log = logging.getLogger(__name__)
+
+_shared_columns: dict[int, tuple[tuple[Metric, ...], Columns]] = {}
+
+
+def utc_ms() -> int:
+    """Now, UTC epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDescription:
+    """A device as its birth declares it; `room` is a room code, `-` for the whole school."""
+
+    id: str
+    kind: str
+    room: str
+    metrics: tuple[Metric, ...]
+    name: str = ""
+
+    @classmethod
+    def of(cls, kind: DeviceKind, device_id: str, *, room: str, name: str = "") -> DeviceDescription:
+        """A device of a known kind."""
+        return cls(device_id, kind.id, room, kind.metrics, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a node sends what nobody asked for. Rates are payloads a second, times are seconds."""
+
+    heartbeat_s: float = 30
+    backlog_per_s: float = 200
+    backlog_jitter_s: float = 3
+    resend_after_s: float = 5
+    answer_wait_s: float = 30
+    """How long new data waits in a new session for the hub to say that this outbox is no old copy."""
+    host_jitter_s: float = 2
+    reconnect_first_s: float = 1
+    reconnect_longest_s: float = 30
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a node did since it was made."""
+
+    sessions: int = 0
+    births: int = 0
+    sent: int = 0
+    sent_again: int = 0
+    answers: int = 0
+    commands_rejected: int = 0
+    values_refused: int = 0
+
+
+class Device:
+    """What a node knows of one of its devices."""
+
+    __slots__ = ("alive", "announced", "description", "reason", "reported")
+
+    def __init__(self, description: DeviceDescription) -> None:
+        self.description = description
+        self.reported = Reported(_columns(description.metrics))
+        self.alive = True
+        self.announced = False
+        self.reason = ""
+
+    def metrics(self, ts_ms: int) -> list[MetricValue]:
+        """Every metric with its last reported value, for a birth; null where there is none."""
+        result = []
+        for metric, value, at in zip(
+            self.description.metrics, self.reported.last, self.reported.last_ts, strict=True
+        ):
+            known = None if value is UNSEEN else value
+            result.append(birth_metric(metric.name, metric.datatype, known, at or ts_ms, metric.unit))
+        return result
+
+
+@dataclass(slots=True)
+class HostView:
+    """What STATE said last about the primary host; `online` None: nothing yet."""
+
+    online: bool | None = None
+    ts_ms: int = -1
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One edge node; see the module's text. `on_write(device, metric, value)` gets the commands.
+
+    `clock_offset_ms` and `simulated` are only declared; metric times are the caller's.
+    """
+
+    group: str
+    node_id: str
+    outbox: Outbox
+    mqtt: MqttSettings
+    host_id: str = "hub"
+    simulated: bool = False
+    clock_offset_ms: int = 0
+    software: str = "smart-classroom-agent"
+    timing: Timing = field(default_factory=Timing)
+    on_write: Callable[[str, str, Any], None] | None = None
+    now_ms: Callable[[], int] = utc_ms
+    rng: random.Random = field(default_factory=random.Random)
+    devices: dict[str, Device] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+    host: HostView = field(default_factory=HostView)
+    session: Session | None = None
+
+    def __post_init__(self) -> None:
+        Topic(self.group, MessageType.NBIRTH, self.node_id)  # raises TopicError for an id that cannot be
+        self.outbox.on_durable = self._wake
+        self.outbox.on_new_epoch = self._new_epoch
+
+    @property
+    def connected(self) -> bool:
+        """True while a session is open and its births are sent."""
+        return self.session is not None and self.session.born
+
+    def declare(self, device: DeviceDescription) -> None:
+        """Add a device, or replace it; its birth goes out now or with those of the node."""
+        Topic(self.group, MessageType.DBIRTH, self.node_id, device.id)
+        self.devices[device.id] = Device(device)
+        if self.session is not None:
+            self.session.queue_control(Control.BIRTH, device.id)
+
+    def observe(self, device_id: str, values: Mapping[str, Any], ts_ms: int | None = None) -> int | None:
+        """Take a device's values; what changed by its deadband gets a position, which is returned.
+
+        None if nothing changed, or if the disk refuses (then the values are offered again next time).
+        A device that was dead is born again. Raises KeyError for a device that was not declared.
+        """
+        device = self.devices[device_id]
+        changes = device.reported.changes(values, self.now_ms() if ts_ms is None else ts_ms)
+        position = None
+        body = b""
+        if changes:
+            body = data_body(device.reported.columns, changes)
+            position = self.outbox.append(device_id, body)
+            if position is None:
+                self.counters.values_refused += len(changes)
+            else:
+                device.reported.accept(changes)
+        if not device.alive:
+            device.alive = True
+            if self.session is not None:
+                self.session.queue_control(Control.BIRTH, device_id)
+        if position is not None and self.session is not None:
+            self.session.queue_live(position, device_id, body)
+        return position
+
+    def device_dead(self, device_id: str, reason: str) -> None:
+        """The device does not answer, and why: a code such as `timeout` or `powered_off`."""
+        device = self.devices[device_id]
+        if not device.alive:
+            return
+        device.alive = False
+        device.reason = reason
+        if self.session is not None:
+            self.session.queue_control(Control.DEATH, device_id)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Hold a session with the broker until `stop`; reconnect for ever, more slowly, never in step."""
+        backoff = Backoff(self.timing.reconnect_first_s, self.timing.reconnect_longest_s)
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                began = time.monotonic()
+                attempt = asyncio.create_task(self._hold_session())
+                await asyncio.wait((attempt, stopped), return_when=asyncio.FIRST_COMPLETED)
+                if not attempt.done():
+                    await self._leave(attempt)
+                    return
+                self._report_end(attempt)
+                if time.monotonic() - began > 10:
+                    backoff.reset()
+                await asyncio.wait((stopped,), timeout=backoff.next_s(self.rng))
+        finally:
+            stopped.cancel()
+
+    async def _hold_session(self) -> None:
+        bd_seq = await self.outbox.next_bd_seq()
+        topic = str(Topic(self.group, MessageType.NDEATH, self.node_id))
+        will = aiomqtt.Will(topic, ndeath_payload(bd_seq), qos=1, retain=False)
+        async with self.mqtt.client(self.node_id, will) as client:
+            self.counters.sessions += 1
+            session = Session(self, client, bd_seq)
+            await session.subscribe()
+            self.session = session
+            try:
+                await session.run()
+            finally:
+                self.session = None
+
+    async def _leave(self, attempt: asyncio.Task[None]) -> None:
+        if self.session is not None:
+            self.session.leave()
+            await asyncio.wait((attempt,), timeout=5)
+        attempt.cancel()
+        await asyncio.wait((attempt,))
+        if not attempt.cancelled():
+            self._report_end(attempt)
+
+    def _report_end(self, attempt: asyncio.Task[None]) -> None:
+        error = attempt.exception()
+        if error is None:
+            return
+        if isinstance(error, (aiomqtt.MqttError, OSError)):
+            log.info("%s: no connection to %s:%d: %s", self.node_id, self.mqtt.host, self.mqtt.port, error)
+        else:
+            log.error("%s: session failed", self.node_id, exc_info=error)
+
+    def _wake(self) -> None:
+        if self.session is not None:
+            self.session.wake.set()
+
+    def _new_epoch(self) -> None:
+        if self.session is not None:
+            self.session.new_epoch()
+
+
+def _columns(metrics: tuple[Metric, ...]) -> Columns:
+    # one table a kind, not one a device: a province has 50 000 devices of five kinds
+    shared = _shared_columns.get(id(metrics))
+    if shared is None:
+        shared = _shared_columns[id(metrics)] = (metrics, Columns(metrics))
+    return shared[1]

@@ -1,0 +1,408 @@
+"""One MQTT session of an edge node: births first, then live data before backlog, one sequence for all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import aiomqtt
+
+from devices.wire.datatypes import DataType
+from devices.wire.payloads import (
+    REBIRTH,
+    MetricValue,
+    Payload,
+    PayloadError,
+    bd_seq_metric,
+    decode_payload,
+    encode_payload,
+    ndeath_payload,
+    parse_state,
+)
+from devices.wire.topics import MessageType, Topic, TopicError, parse_topic
+from edge_agents.encoding import EPOCH, FIRST, POSITION, STORED, Head, counter_body, historical, metric
+from edge_agents.outbox import Answer
+from edge_agents.rules import Pace, Replay
+
+if TYPE_CHECKING:
+    from edge_agents.node import Device, Node
+
+LIVE_MOST = 5_000
+"""Payloads waiting to go out for the first time; what is beyond that becomes backlog (it is on disk)."""
+AT_ONCE = 50
+"""Payloads sent before other nodes of the process get their turn."""
+TICK_S = 1.0
+
+
+class Control(Enum):
+    """What stands in the live queue between the data of a device."""
+
+    BIRTH = "birth"
+    DEATH = "death"
+
+
+class Session:
+    """Everything that goes through one connection.
+
+    One coroutine sends, so the sequence has no gaps and births come before data; another one reads.
+    """
+
+    def __init__(self, node: Node, client: aiomqtt.Client, bd_seq: int) -> None:
+        self.node = node
+        self.client = client
+        self.wake = asyncio.Event()
+        self.born = False
+        timing = node.timing
+        self._outbox = node.outbox
+        self._loop = asyncio.get_running_loop()
+        self._bd_seq = bd_seq
+        self._seq = 0
+        self._leaving = False
+        self._rebirth = False
+        self._head = Head()
+        self._live: deque[tuple[int, str, bytes | Control]] = deque()
+        self._data_topic = f"spBv1.0/{node.group}/%s/{node.node_id}"
+        now = self._ms()
+        self._replay = Replay(
+            resend_after_ms=int(timing.resend_after_s * 1000), window=_window(timing.backlog_per_s)
+        )
+        self._pace = Pace(timing.backlog_per_s, timing.backlog_per_s)
+        self._busy_tick_s = min(0.1, AT_ONCE / 2 / timing.backlog_per_s)
+        self._backlog_from_ms = now + self._jitter_ms(timing.backlog_jitter_s)
+        self._asked_by_ms = now
+        self._ask_wait_ms = 2_000
+        self._give_up_asking_ms = now + int(timing.answer_wait_s * 1000)
+        # a fresh epoch that never sent anything cannot be confused with another
+        self._answered = self._outbox.known == 0
+        self._last_data_ms = now
+
+    # ------------------------------------------------ called by the node
+
+    def queue_live(self, position: int, device: str, body: bytes) -> None:
+        """New data; it goes out as soon as it is on disk."""
+        if len(self._live) >= LIVE_MOST:
+            self._live.clear()  # deaths and births among them: the new births say where things stand
+            self._rebirth = True
+            self._replay.skipped_live(position)
+            return
+        self._live.append((position, device, body))
+
+    def queue_control(self, control: Control, device: str) -> None:
+        """A device was born or died; its place among the data is kept."""
+        self._live.append((0, device, control))
+        self.wake.set()
+
+    def new_epoch(self) -> None:
+        """The outbox has a new epoch: nobody was told yet what it holds."""
+        self._live.clear()
+        self._replay.begin(self._outbox.stored, self._outbox.position, self._ms())
+        self._answered = True
+        self._rebirth = True
+        self.wake.set()
+
+    def leave(self) -> None:
+        """Say farewell and end."""
+        self._leaving = True
+        self.wake.set()
+
+    # ------------------------------------------------ the session
+
+    async def subscribe(self) -> None:
+        """Listen for commands and the host's state before anything is said."""
+        node = self.node
+        await self.client.subscribe(
+            [
+                (str(Topic(node.group, MessageType.NCMD, node.node_id)), 1),
+                (f"spBv1.0/{node.group}/DCMD/{node.node_id}/+", 1),
+                (str(Topic("", MessageType.STATE, node.host_id)), 1),
+            ]
+        )
+
+    async def run(self) -> None:
+        """Send and read until the connection breaks (MqttError) or `leave` was called."""
+        self._replay.begin(self._outbox.stored, self._outbox.position, self._ms())
+        reader = asyncio.create_task(self._read())
+        sender = asyncio.create_task(self._send())
+        try:
+            await asyncio.wait((reader, sender), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, sender):
+                task.cancel()
+            results = await asyncio.gather(reader, sender, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _send(self) -> None:
+        await self._births()
+        while not self._leaving:
+            if self._rebirth:
+                await self._births()
+            await self._drain_live()
+            busy = await self._send_backlog() if self._answered else await self._ask()
+            self._beat()
+            await self._sleep(self._busy_tick_s if busy else TICK_S)
+        await self._farewell()
+
+    async def _sleep(self, longest_s: float) -> None:
+        if self._live and self._sendable(self._live[0]):
+            await asyncio.sleep(0)
+            return
+        timer = self._loop.call_later(longest_s, self.wake.set)
+        await self.wake.wait()
+        self.wake.clear()
+        timer.cancel()
+
+    async def _births(self) -> None:
+        self._rebirth = False
+        self.born = False
+        node, outbox = self.node, self._outbox
+        now = node.now_ms()
+        self._seq = 0
+        uint64, text, boolean = DataType.UInt64, DataType.String, DataType.Boolean
+        metrics = [
+            bd_seq_metric(self._bd_seq, now),
+            metric(REBIRTH, boolean, False, now),
+            *self._outbox_metrics(now),
+            metric(STORED, uint64, outbox.stored, now),
+            metric("Properties/Software", text, node.software, now),
+            metric("Properties/Heartbeat", DataType.UInt32, round(node.timing.heartbeat_s), now),
+            metric("Properties/Simulated", boolean, node.simulated, now),
+            metric("Simulation/Clock Offset", DataType.Int64, node.clock_offset_ms, now),
+        ]
+        await self._publish(MessageType.NBIRTH, "", metrics)
+        for device in list(node.devices.values()):
+            if device.alive or not device.announced:
+                await self._device_birth(device)
+        for device in list(node.devices.values()):
+            if not device.alive and not device.announced:
+                await self._device_death(device)
+            device.announced = True
+        self.born = True
+        node.counters.births += 1
+
+    def _outbox_metrics(self, now: int) -> list[MetricValue]:
+        outbox, uint64 = self._outbox, DataType.UInt64
+        return [
+            metric(EPOCH, uint64, outbox.epoch, now),
+            metric(POSITION, uint64, outbox.durable, now),
+            metric(FIRST, uint64, outbox.first, now),
+        ]
+
+    async def _device_birth(self, device: Device) -> None:
+        now = self.node.now_ms()
+        description = device.description
+        metrics = self._outbox_metrics(now)
+        for name, value in (
+            ("Kind", description.kind),
+            ("Room", description.room),
+            ("Name", description.name),
+        ):
+            if value:
+                metrics.append(metric(f"Properties/{name}", DataType.String, value, now))
+        await self._publish(MessageType.DBIRTH, description.id, metrics + device.metrics(now))
+
+    async def _device_death(self, device: Device) -> None:
+        reason = metric("Properties/Reason", DataType.String, device.reason, self.node.now_ms())
+        await self._publish(MessageType.DDEATH, device.description.id, [reason])
+
+    async def _publish(self, message_type: MessageType, device: str, metrics: list[MetricValue]) -> None:
+        payload = encode_payload(Payload(ts_ms=self.node.now_ms(), seq=self._next_seq(), metrics=metrics))
+        await self.client.publish(self._topic(message_type, device), payload)
+
+    async def _publish_data(self, position: int, device: str, body: bytes, *, is_history: bool) -> None:
+        outbox = self._outbox
+        first = outbox.first if outbox.lost_unknown_to_hub else None
+        head = self._head.encode(
+            self._next_seq(), self.node.now_ms(), outbox.epoch, position, is_history=is_history, first=first
+        )
+        message_type = MessageType.DDATA if device else MessageType.NDATA
+        outbox.sent(position)
+        await self.client.publish(self._topic(message_type, device), head + body)
+
+    def _topic(self, message_type: MessageType, device: str) -> str:
+        topic = self._data_topic % message_type.value
+        return f"{topic}/{device}" if device else topic
+
+    def _next_seq(self) -> int:
+        seq = self._seq
+        self._seq = (seq + 1) & 0xFF
+        return seq
+
+    # ------------------------------------------------ live data
+
+    def _sendable(self, item: tuple[int, str, bytes | Control]) -> bool:
+        # never before it is on disk, never in an epoch that is just being replaced
+        return item[0] == 0 or (
+            self._answered and item[0] <= self._outbox.durable and not self._outbox.renewing
+        )
+
+    async def _drain_live(self) -> None:
+        live, sent = self._live, 0
+        while live and not self._rebirth and sent < AT_ONCE and self._sendable(live[0]):
+            position, device_id, what = live.popleft()
+            if isinstance(what, Control):
+                device = self.node.devices.get(device_id)
+                if device is not None:
+                    device.announced = True
+                    await (
+                        self._device_birth(device) if what is Control.BIRTH else self._device_death(device)
+                    )
+                continue
+            now = self._ms()
+            self._replay.sent_live(position, now)
+            self._last_data_ms = now
+            await self._publish_data(position, device_id, what, is_history=False)
+            self.node.counters.sent += 1
+            sent += 1
+
+    def _beat(self) -> None:
+        if self._answered and self._ms() - self._last_data_ms >= self.node.timing.heartbeat_s * 1000:
+            self._say_something()
+
+    def _say_something(self) -> None:
+        self._last_data_ms = self._ms()
+        body = counter_body(STORED, self._outbox.stored, self.node.now_ms())
+        position = self._outbox.append("", body)
+        if position is not None:
+            self.queue_live(position, "", body)
+
+    # ------------------------------------------------ what was not acknowledged
+
+    async def _ask(self) -> bool:
+        """Show the hub the last position it may know, until it answers: see `outbox.py`, defence 2."""
+        now = self._ms()
+        outbox, timing = self._outbox, self.node.timing
+        if outbox.renewing:
+            return True
+        if self.node.host.online is False:
+            self._give_up_asking_ms = now + int(timing.answer_wait_s * 1000)
+        elif now >= self._give_up_asking_ms:
+            self._answered = True
+            return True
+        if now >= self._asked_by_ms:
+            position = outbox.known
+            held = await outbox.held(position, position)
+            device, body = (held[0].device, historical(held[0].body)) if held else ("", b"")
+            await self._publish_data(position, device, body, is_history=True)
+            self._last_data_ms = now
+            self._asked_by_ms = now + self._ask_wait_ms
+            self._ask_wait_ms = min(2 * self._ask_wait_ms, int(timing.heartbeat_s * 1000))
+        return False
+
+    async def _send_backlog(self) -> bool:
+        """Send some of what is due again; True if there is more."""
+        now = self._ms()
+        outbox, replay = self._outbox, self._replay
+        if outbox.renewing or self.node.host.online is False or now < self._backlog_from_ms:
+            return False
+        if (position := replay.poisoned()) is not None:
+            await outbox.bury(position, "the hub answers but never takes it")
+        due = replay.next(AT_ONCE, now)
+        if due is None or due[0] > outbox.durable:
+            return False
+        first, last = due
+        last = first + self._pace.take(min(last, outbox.durable) - first + 1, now) - 1
+        if last < first:
+            return True
+        epoch = outbox.epoch
+        found = {entry.position: entry for entry in await outbox.held(first, last)}
+        for position in range(first, last + 1):
+            if self._rebirth or outbox.epoch != epoch:
+                return True
+            if position < outbox.first:
+                continue  # answered, or dropped, in the meantime
+            entry = found.get(position)
+            # a hole would hold the hub's answer back for ever: its place goes out empty
+            device, body = (entry.device, historical(entry.body)) if entry else ("", b"")
+            await self._publish_data(position, device, body, is_history=True)
+            self.node.counters.sent_again += 1
+            replay.sent_again(position, now)
+        replay.sent_again(last, now)
+        return True
+
+    # ------------------------------------------------ what comes in
+
+    async def _read(self) -> None:
+        async for message in self.client.messages:
+            try:
+                topic = parse_topic(message.topic.value)
+                data = message.payload
+                if topic.message_type is MessageType.STATE:
+                    self._host_state(data, is_retained=message.retain)
+                    continue
+                payload = decode_payload(data)
+            except (TopicError, PayloadError):
+                self.node.counters.commands_rejected += 1
+                continue
+            if topic.message_type is MessageType.NCMD:
+                self._node_command(payload)
+            elif topic.device is not None:
+                self._device_command(topic.device, payload)
+
+    def _node_command(self, payload: Payload) -> None:
+        values: dict[str | None, Any] = {metric.name: metric.value for metric in payload.metrics}
+        if values.get(REBIRTH) is True or values.get(REBIRTH) == 1:
+            self._rebirth = True
+            self.wake.set()
+        epoch, stored = values.get(EPOCH), values.get(STORED)
+        if isinstance(epoch, int) and isinstance(stored, int):
+            self.node.counters.answers += 1
+            if self._outbox.acknowledge(epoch, stored) is Answer.FORGOTTEN:
+                self._replay.acknowledged(self._outbox.stored, self._ms())
+                if not self._answered:
+                    self._answered = True
+                    self.wake.set()
+
+    def _device_command(self, device: str, payload: Payload) -> None:
+        for written in payload.metrics:
+            known = device in self.node.devices and None not in (written.name, written.value)
+            if known and self.node.on_write is not None:
+                self.node.on_write(device, str(written.name), written.value)
+            else:
+                self.node.counters.commands_rejected += 1
+
+    def _host_state(self, data: bytes, *, is_retained: bool) -> None:
+        state, host = parse_state(data), self.node.host
+        if state.ts_ms < host.ts_ms:
+            return
+        news = state.online and state.ts_ms > host.ts_ms
+        host.online, host.ts_ms = state.online, state.ts_ms
+        if news and not is_retained:
+            self._loop.call_later(self._jitter_ms(self.node.timing.host_jitter_s) / 1000, self._greet_host)
+
+    def _greet_host(self) -> None:
+        """The host came back: tell it that we are here, and what it may have missed."""
+        if self.node.session is not self:
+            return
+        now = self._ms()
+        self._asked_by_ms = now
+        self._replay.begin(self._outbox.stored, max(self._replay.live_sent, self._outbox.stored), now)
+        if self._answered:
+            self._say_something()
+        self.wake.set()
+
+    # ------------------------------------------------ the end
+
+    async def _farewell(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while self._live and self._answered and not self._rebirth:
+                    await self._drain_live()
+                    await self._sleep(self._busy_tick_s)
+        topic = self._topic(MessageType.NDEATH, "")
+        await self.client.publish(topic, ndeath_payload(self._bd_seq, self.node.now_ms()), qos=1)
+
+    def _ms(self) -> int:
+        return int(self._loop.time() * 1000)
+
+    def _jitter_ms(self, longest_s: float) -> int:
+        return int(self.node.rng.uniform(0, longest_s * 1000))
+
+
+def _window(backlog_per_s: float) -> int:
+    # the hub answers about once a second: five seconds' worth keeps the line full
+    return max(200, int(backlog_per_s * 5))
