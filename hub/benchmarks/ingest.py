@@ -23,6 +23,7 @@ from typing import Any
 
 import orjson
 import psutil
+import uvloop
 
 from hub.benchmarks.load import VALUES, Load, Sender, prepare
 from hub.broker import find_mosquitto, loopback_config, unused_port
@@ -60,7 +61,7 @@ def ingest_role(url: str, folder: Path) -> Iterator[psutil.Process]:
         "HUB_LOG_LEVEL": "warning",
         "HUB_CONFIG": "",
     }
-    command = [sys.executable, "-m", "hub", "serve", "--role", "ingest"]
+    command = [sys.executable, "-m", "hub.cli", "serve", "--role", "ingest"]
     process = subprocess.Popen(command, env=environment)
     try:
         yield psutil.Process(process.pid)
@@ -78,7 +79,7 @@ def _send(url: str, load: Load, windowed: bool, ready: Any, go: Any, result: Any
     ready.set()
     go.wait()
     send = Sender(url).send(prepared, load, births=windowed, windowed=windowed, timeout_s=timeout_s)
-    result.put(asyncio.run(send))
+    result.put(uvloop.run(send))
 
 
 @contextlib.contextmanager
@@ -152,14 +153,14 @@ def run(load: Load, ceiling_payloads: int) -> dict[str, float | int]:
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as name, mosquitto(Path(name)) as (url, broker):
         folder = Path(name)
         with _sender(url, Load(ceiling_payloads, load.nodes, load.devices), windowed=False) as (go, _):
-            ceiling = asyncio.run(_count(url, go, ceiling_payloads))
-        asyncio.run(migrate(f"sqlite+aiosqlite:///{folder}/data/hub.db"))
+            ceiling = uvloop.run(_count(url, go, ceiling_payloads))
+        uvloop.run(migrate(f"sqlite+aiosqlite:///{folder}/data/hub.db"))
         with ingest_role(url, folder) as role, _sender(url, load, windowed=True) as (go, result):
-            asyncio.run(_status_until(url, 0, 30))
+            uvloop.run(_status_until(url, 0, 30))
             hub_s, broker_s = _cpu_s(role), _cpu_s(broker)
             go.set()
             started_s = result.get(timeout=300)
-            status = asyncio.run(_status_until(url, load.payloads * VALUES, 60))
+            status = uvloop.run(_status_until(url, load.payloads * VALUES, 60))
             hub_s, broker_s = _cpu_s(role) - hub_s, _cpu_s(broker) - broker_s
             memory_mb = role.memory_info().rss / 1e6
         rows = _rows(folder / "data" / "telemetry.db")

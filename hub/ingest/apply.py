@@ -96,8 +96,9 @@ class Applier:
             return [], False
         ordinal = message.position or (1 << 62) + number
         try:
-            skip = 2 if message.position else 0
-            self._values(device, payload, skip, received_ms, ordinal, store=True, live=False)
+            sent_ms = self._sent_ms(payload, node, received_ms)
+            metrics = message.metrics[2:] if message.position else message.metrics
+            self._values(device, metrics, sent_ms, received_ms, ordinal, store=True, live=False)
         except (DatatypeError, BirthError, ValueError):
             return self._rows, False
         return self._rows, True
@@ -202,7 +203,7 @@ class Applier:
         self.effects.nodes[node.group, node.id] = NodeSeen(
             node.group, node.id, received_ms, node.simulated, node.software, school
         )
-        self._values(itself, payload, 0, received_ms, ordinal, store=not node.has_outbox, live=True)
+        self._snapshot(itself, payload, received_ms, ordinal)
         self._release_held(node)
 
     def _device_birth(self, message: Message, payload: Payload, node: Node, received_ms: int, ordinal: int) -> None:
@@ -217,7 +218,7 @@ class Applier:
         self.effects.devices[node.group, node.id, device.id] = DeviceSeen(
             node.group, node.id, device.id, device.kind_id, device.shown_room, device.name, node.claimed
         )
-        self._values(device, payload, 0, received_ms, ordinal, store=not node.has_outbox, live=True)
+        self._snapshot(device, payload, received_ms, ordinal)
         if node.held:
             self._release_held(node)
 
@@ -297,92 +298,87 @@ class Applier:
             self._rebirths.want(node, "unknown_device")
             self._hold(message, node, received_ms, ordinal)
             return
-        position = message.position
-        presence = device.presence
-        if position:
-            live = not (len(payload.metrics) > 2 and payload.metrics[2].is_historical)
-            self._values(device, payload, 2, received_ms, position, store=True, live=live)
-        else:
-            live = True
-            self._values(device, payload, 0, received_ms, ordinal, store=True, live=True)
-        if live and presence.state != BORN:
+        sent_ms = self._sent_ms(payload, node, received_ms)
+        metrics = message.metrics
+        if message.position:
+            metrics, ordinal = metrics[2:], message.position
+        late = bool(metrics) and metrics[0].is_historical
+        if late and not message.position and not all(metric.is_historical for metric in metrics):
+            fresh = [metric for metric in metrics if not metric.is_historical]
+            metrics = [metric for metric in metrics if metric.is_historical]
+            self._values(device, fresh, sent_ms, received_ms, ordinal, store=True, live=True)
+        self._values(device, metrics, sent_ms, received_ms, ordinal, store=True, live=not late)
+        if device.presence.state != BORN and not late:
             self.set_presence(device, BORN, "heard_again", received_ms, received_ms)
 
+    def _snapshot(self, device: Device, payload: Payload, received_ms: int, ordinal: int) -> None:
+        """The values in a birth: current state for everyone; history where no outbox sends them as well."""
+        sent_ms = self._sent_ms(payload, device.node, received_ms)
+        store = not device.node.has_outbox
+        self._values(device, payload.metrics, sent_ms, received_ms, ordinal, store=store, live=True)
+
     def _values(
-        self, device: Device, payload: Payload, skip: int, received_ms: int, ordinal: int, *, store: bool, live: bool
+        self,
+        device: Device,
+        metrics: Sequence[Payload.Metric],
+        sent_ms: int,
+        received_ms: int,
+        ordinal: int,
+        *,
+        store: bool,
+        live: bool,
     ) -> None:
         """The hot loop: every metric of one payload, each checked, compared and kept."""
-        node = device.node
-        slots = device.slots
-        payload_ms = self._sent_ms(payload, node, received_ms)
-        skew_ms = node.skew_ms
-        latest_ms = received_ms + _CLOCK_TOLERANCE_MS
-        row_ms = 0
+        slots, skew_ms = device.slots, device.node.skew_ms
         places: list[int] = []
         values: list[Value] = []
-        others: dict[int, tuple[list[int], list[Value]]] | None = None
+        groups: dict[int, tuple[list[int], list[Value]]] = {}
+        ts_ms, stamp = sent_ms, -1
         problem: BirthError | None = None
-        for metric in payload.metrics[skip:] if skip else payload.metrics:
+        for metric in metrics:
             slot = slots.get(metric.name)
             owner = device
             field = metric.WhichOneof("value")
             value: Any
-            try:
-                if slot is None:
-                    owner, slot = self._unnamed(device, metric)
-                    if slot is None:
-                        continue
-                if field == slot.field:
-                    value = getattr(metric, field)
-                    if slot.numeric and not slot.low <= value <= slot.high:
-                        value = self._converted(slot, metric)
-                else:
-                    value = self._converted(slot, metric)
-            except BirthError as error:  # one bad metric does not cost its neighbours
-                problem = error
-                continue
-            ts_ms = metric.timestamp
-            if ts_ms:
-                if skew_ms:
-                    ts_ms += skew_ms
-                if not received_ms - _OLDEST_MS < ts_ms < latest_ms:
-                    ts_ms = payload_ms
+            if slot is not None and field == slot.field:
+                value = getattr(metric, field)
+                usual = not slot.numeric or slot.low <= value <= slot.high
             else:
-                ts_ms = payload_ms
-            if live and ts_ms >= slot.ts_ms and (skip or not metric.is_historical):
-                changed = value != slot.value
-                slot.value = value
-                slot.ts_ms = ts_ms
-                slot.bad = value is None
+                usual = False
+            if not usual:
+                try:
+                    if slot is None:
+                        owner, slot = self._unnamed(device, metric)
+                        if slot is None:
+                            continue
+                    value = self._converted(slot, metric)
+                except BirthError as error:  # one bad metric does not cost its neighbours
+                    problem = error
+                    continue
+            assert slot is not None
+            if (given := metric.timestamp) != stamp:
+                stamp = given
+                ts_ms = given + skew_ms
+                if not given or not received_ms - _OLDEST_MS < ts_ms < received_ms + _CLOCK_TOLERANCE_MS:
+                    ts_ms = sent_ms
+                places, values = groups.setdefault(ts_ms, ([], []))
+            if live and ts_ms >= slot.ts_ms:
                 watch = slot.watch
                 if watch is not None and value is not None:
-                    if watch.discrete:
-                        if changed:
-                            self._book.observe(watch, value, ts_ms, received_ms)
-                    elif not watch.quiet_low <= value <= watch.quiet_high:
+                    if value != slot.value if watch.discrete else not watch.quiet_low <= value <= watch.quiet_high:
                         self._book.observe(watch, value, ts_ms, received_ms)
-            if store:
-                if owner is not device:
-                    self._rows.append(Row(owner.series, ts_ms, ordinal, _indices([slot.place]), [value]))
-                elif ts_ms == row_ms:
-                    places.append(slot.place)
-                    values.append(value)
-                elif not row_ms:
-                    row_ms = ts_ms
-                    places.append(slot.place)
-                    values.append(value)
-                else:
-                    others = others if others is not None else {}
-                    pair = others.setdefault(ts_ms, ([], []))
-                    pair[0].append(slot.place)
-                    pair[1].append(value)
-        if places:
-            self.values += len(values)
-            self._rows.append(Row(device.series, row_ms, ordinal, _indices(places), values))
-            if others is not None:
-                for ts_ms, (other_places, other_values) in others.items():
-                    self.values += len(other_values)
-                    self._rows.append(Row(device.series, ts_ms, ordinal, _indices(other_places), other_values))
+                slot.value = value
+                slot.ts_ms = ts_ms
+            if owner is device:
+                places.append(slot.place)
+                values.append(value)
+            elif store:
+                self._rows.append(Row(owner.series, ts_ms, ordinal, _indices([slot.place]), [value]))
+        if store:
+            for ts_ms, (places, values) in groups.items():
+                if places:
+                    self.values += len(values)
+                    self._rows.append(Row(device.series, ts_ms, ordinal, _indices(places), values))
         if live:
             self.dirty[device] = None
         if problem is not None:

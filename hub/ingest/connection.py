@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
 from hub.ingest import packets
@@ -49,9 +49,7 @@ class IngestConnection(asyncio.Protocol):
     # -- asyncio.Protocol ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=8 * 1024 * 1024)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is not derived from it
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._pinger is not None:

@@ -43,6 +43,7 @@ class Message(NamedTuple):
     route: Route
     raw: bytes
     payload: Payload | None
+    metrics: list[Payload.Metric]
     position: int
     reason: str = ""
 
@@ -97,21 +98,21 @@ class Decoder:
     def _message(self, topic: bytes, raw: bytes) -> Message:
         route = self._routes.get(topic) or self.route(topic)
         if route.node is None:
-            return Message(route, raw, None, 0, route.reason)
+            return Message(route, raw, None, [], 0, route.reason)
         position = 0
         try:
             payload = Payload.FromString(raw)
-            metrics = payload.metrics
+            metrics = payload.metrics[:]
             for metric in metrics[:64]:
                 str(metric.name)  # proto2 checks UTF-8 only when the text is read
             if route.has_position and len(metrics) > 1:
                 if metrics[1].name == POSITION and metrics[0].name == EPOCH:
                     position = metrics[1].long_value
         except (DecodeError, UnicodeDecodeError) as error:
-            return Message(route, raw, None, 0, f"malformed: {error}")
+            return Message(route, raw, None, [], 0, f"malformed: {error}")
         if len(raw) > MAX_PAYLOAD_BYTES:
-            return Message(route, raw, None, position, f"oversize: {len(raw)} bytes, at most {MAX_PAYLOAD_BYTES}")
-        return Message(route, raw, payload, position)
+            return Message(route, raw, None, [], position, f"oversize: {len(raw)} bytes, at most {MAX_PAYLOAD_BYTES}")
+        return Message(route, raw, payload, metrics, position)
 
     def batch(self, received: list[Received], received_ms: int) -> Batch:
         """Decode what came, drop what is durable already, and note which positions become durable."""
@@ -128,7 +129,7 @@ class Decoder:
                 position = 0
                 try:
                     payload = from_string(raw)
-                    metrics = payload.metrics
+                    metrics = payload.metrics[:]  # a list is much faster to read than the container
                     if len(metrics) > 1:
                         second = metrics[1]
                         if second.name == POSITION and (first := metrics[0]).name == EPOCH:
@@ -145,10 +146,10 @@ class Decoder:
                                 batch.duplicates += 1
                                 continue
                 except (DecodeError, UnicodeDecodeError) as error:
-                    keep(Message(route, raw, None, 0, f"malformed: {error}"))
+                    keep(Message(route, raw, None, [], 0, f"malformed: {error}"))
                     keep_raw(message_bytes)
                     continue
-                keep(Message(route, raw, payload, position))
+                keep(Message(route, raw, payload, metrics, position))
                 keep_raw(message_bytes)
                 continue
             message = self._message(topic, raw)

@@ -108,7 +108,7 @@ class Mirror:
                     "value": slot.value,
                     "unit": slot.unit,
                     "ts_ms": slot.ts_ms or None,
-                    "quality": "bad" if slot.bad else "good" if here else "stale",
+                    "quality": "bad" if slot.value is None and slot.ts_ms else "good" if here else "stale",
                     "severity": slot.watch.severity if slot.watch is not None else None,
                 }
                 for slot in device.slots.values()

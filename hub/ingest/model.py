@@ -38,7 +38,7 @@ class Slot:
     """One metric of one device: how to read it, its place in history, its current value."""
 
     __slots__ = (
-        "bad", "datatype", "field", "high", "low", "name", "numeric", "place", "ts_ms", "unit", "value", "watch",
+        "datatype", "field", "high", "low", "name", "numeric", "place", "ts_ms", "unit", "value", "watch",
     )  # fmt: skip
 
     def __init__(self, name: str, datatype: int, place: int, unit: str | None) -> None:
@@ -51,7 +51,6 @@ class Slot:
         self.value: Value = None
         self.ts_ms = 0
         self.watch: Watch | None = None
-        self.bad = False
 
 
 class Presence:

@@ -23,7 +23,7 @@ from hub.telemetry.port import Row, TelemetryWriter
 
 log = logging.getLogger(__name__)
 
-_IN_MEMORY_BATCHES = 64
+_IN_MEMORY_BATCHES = 16
 
 
 class Pipeline:

@@ -122,4 +122,4 @@ def _restore_values(device: Device, body: dict[str, Any]) -> None:
     for name, value, ts_ms in body["values"]:
         slot = device.slots.get(name)
         if slot is not None:
-            slot.value, slot.ts_ms, slot.bad = value, ts_ms, value is None
+            slot.value, slot.ts_ms = value, ts_ms
