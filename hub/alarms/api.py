@@ -1,6 +1,5 @@
 """Alarms over HTTP: list, look at one with its history, acknowledge."""
 
-import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -63,7 +62,7 @@ async def acknowledge(
     found = await service.get_alarm(session, alarm_id)
     if found is not None:
         require_school(who, "alarms.acknowledge", found.school)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms: int = request.app.state.now_ms()
     alarm = await service.acknowledge(session, alarm_id, who.display_name, said.comment, now_ms)
     events: Events = request.app.state.events
     events.publish_after_commit(session, "hub/changed/alarms", {"id": alarm_id})

@@ -111,6 +111,7 @@ def web(database: Database, schools: Schools) -> tuple[httpx.AsyncClient, Said]:
         return who, False
 
     said = Said()
+    app.state.now_ms = lambda: T0 + 60_000
     app.state.authenticate, app.state.database, app.state.events = authenticate, database, said
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub"), said
 

@@ -1,0 +1,302 @@
+"""One wall's picture: counts kept by the change, and the frames that tell screens what is new.
+
+A changed document costs its own school only. Screens see what was sent last: a snapshot is that very state,
+so that the deltas after it fit whoever came in between.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from hub.live.fanout import Fanout
+from hub.live.picture import Document, Picture, born
+from hub.wall.rules import (
+    HISTORY,
+    UNKNOWN_ROW,
+    DistrictFacts,
+    MinuteHistory,
+    SchoolFacts,
+    Tally,
+    Uplink,
+    figures,
+    is_shown,
+    is_standing,
+    top_alarms,
+    top_uplinks,
+)
+
+DELTA_GAP_S = 0.2
+TICK_S = 1.0
+UPLINK = "uplink"
+_LIVE = ("rx_kbps", "tx_kbps", "utilisation", "latency_ms", "loss", "capacity_kbps")
+
+
+class WallFeed:
+    """The wall of some schools (None: all). `wake` is called when there is something to send."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        scope: frozenset[str] | None,
+        version: str,
+        wake: Callable[[], None],
+        now_ms: int,
+    ) -> None:
+        self.readers = Fanout()
+        self._picture = picture
+        self._scope = scope
+        self._version = version
+        self._wake = wake
+        self._facts: dict[str, SchoolFacts] = {}
+        self._districts: list[DistrictFacts] = []
+        self._tallies: dict[str, Tally] = defaultdict(Tally)
+        self._alarms: dict[str, Document] = {}
+        self._uplinks: dict[str, Uplink] = {}
+        self._simulated = False
+        self._clock_offset_ms = 0
+        self._history = MinuteHistory()
+        self._history.roll(now_ms)
+        self._dirty_schools: set[str] = set()
+        self._dirty = True
+        self._rolled = False
+        self._ready_s = 0.0
+        self._tick_s = 0.0
+        self._seq = now_ms * 1000  # rises over restarts too
+        self._rows: dict[str, tuple[str, int, int, int, int]] = {}
+        self._sent_figures: dict[str, Any] = {}
+        self._sent_alarms: dict[str, Document] = {}
+        self._sent_uplinks: dict[str, dict[str, Any]] = {}
+        self._sent_status: dict[str, Any] = {}
+        self._snapshot: bytes | None = None
+
+    # -- what changes --------------------------------------------------------------------------------
+
+    def organise(self, schools: Sequence[SchoolFacts], districts: Sequence[DistrictFacts]) -> None:
+        """Takes the schools the wall shows, heard of or not; screens get a new snapshot."""
+        mine = [s for s in schools if self._scope is None or s.code in self._scope]
+        self._facts = {school.code: school for school in mine}
+        inhabited = {school.district for school in mine}
+        self._districts = [district for district in districts if district.code in inhabited]
+        self._rows = {code: self._tallies[code].row() for code in self._facts}
+        self._renew()
+
+    def device_changed(self, old: Document | None, new: Document | None) -> None:
+        """Moves the counts of one school by one document."""
+        same = (
+            old is not None
+            and new is not None
+            and old["presence"]["state"] == new["presence"]["state"]
+            and old["room"] == new["room"]
+            and old["school"] == new["school"]
+            and old.get("claimed") == new.get("claimed")
+        )
+        if new is not None and new["device"] is None:
+            self._clock(new)
+        if not same or (new is not None and new["device"] is None):
+            for document, step in ((old, -1), (new, 1)):
+                if document is not None and self._counts(document):
+                    self._count(document, step)
+        document = new or old
+        if document is not None and document.get("kind") == UPLINK and self._counts(document):
+            if new is None:
+                self._uplinks.pop(document["school"], None)
+            else:
+                self._uplinks[document["school"]] = Uplink.of(new)
+            self._touch()
+
+    def alarm_changed(self, old: Document | None, new: Document | None) -> None:
+        """Moves the counts of one school by one alarm."""
+        for alarm, step in ((old, -1), (new, 1)):
+            if alarm is None or not self._mine(alarm["school"]):
+                continue
+            tally = self._tallies[alarm["school"]]
+            if alarm["condition"] == "school_down":
+                tally.down += step * (alarm.get("returned_ms") is None)
+            elif is_standing(alarm):
+                tally.standing[alarm["severity"]] += step
+            self._dirty_schools.add(alarm["school"])
+            if step > 0:
+                self._alarms[alarm["id"]] = alarm
+            else:
+                self._alarms.pop(alarm["id"], None)
+            self._touch()
+
+    def status_changed(self) -> None:
+        """Heartbeats are looked at once a second."""
+
+    def _counts(self, document: Document) -> bool:
+        return bool(document.get("claimed", True)) and self._mine(document["school"])
+
+    def _mine(self, school: str) -> bool:
+        return self._scope is None or school in self._scope
+
+    def _count(self, document: Document, step: int) -> None:
+        tally = self._tallies[document["school"]]
+        if document["device"] is not None:
+            tally.count(document["room"], born(document), step)
+        elif step > 0:
+            presence = document["presence"]
+            tally.nodes[document["node"]] = (presence["state"], presence.get("reason", ""))
+        else:
+            tally.nodes.pop(document["node"], None)
+        self._dirty_schools.add(document["school"])
+        self._touch()
+
+    def _clock(self, node: Document) -> None:
+        simulated, offset_ms = bool(node.get("simulated")), node.get("clock_offset_ms") or 0
+        if simulated and (not self._simulated or abs(offset_ms - self._clock_offset_ms) > 1000):
+            self._simulated, self._clock_offset_ms = True, offset_ms
+            self._renew()
+
+    def _touch(self) -> None:
+        if not self._dirty:
+            self._dirty = True
+            self._wake()
+
+    def _renew(self) -> None:
+        self._snapshot = None
+        self.readers.renew()
+        self._touch()
+
+    # -- what is sent --------------------------------------------------------------------------------
+
+    def step(self, now_s: float, now_ms: int) -> float:
+        """Sends what is due; returns when to call again at the latest (monotonic seconds)."""
+        if now_s >= self._tick_s:
+            self._tick_s = now_s + TICK_S
+            self._rolled = self._history.roll(now_ms) or self._rolled
+            status = self._status()
+            if status != self._sent_status or self._rolled:
+                self._send(now_ms, status)
+            self._snapshot = None  # its clock would be old
+            beat = {"ts_ms": now_ms, "data_ms": self._picture.data_ms, "version": self._version}
+            self.readers.publish(self._frame("beat", beat))
+        if self._dirty and now_s >= self._ready_s:
+            self._ready_s = now_s + DELTA_GAP_S
+            self._send(now_ms, self._status())
+        return min(self._tick_s, self._ready_s) if self._dirty else self._tick_s
+
+    def snapshot(self, now_ms: int) -> bytes:
+        """The event a screen begins with: everything, as it was sent last."""
+        if self._snapshot is None:
+            if not self._sent_figures:
+                self._delta(now_ms, self._status())
+            content = orjson.dumps(self.picture(now_ms))
+            self._snapshot = b"id: %d\nevent: snapshot\ndata: %b\n\n" % (self._seq, content)
+        return self._snapshot
+
+    def picture(self, now_ms: int) -> dict[str, Any]:
+        """The wall's whole picture, as it was sent last."""
+        counts: dict[str, int] = defaultdict(int)
+        for school in self._facts.values():
+            counts[school.district] += 1
+        history = {name: self._history.values(name) for name in HISTORY}
+        return {
+            "version": self._version,
+            "ts_ms": now_ms,
+            "simulated": self._simulated,
+            "clock_offset_ms": self._clock_offset_ms,
+            "districts": [
+                {"code": d.code, "name": d.name, "short": d.short, "schools": counts[d.code]}
+                for d in self._districts
+            ],
+            "schools": [_school(facts, self._rows[facts.code]) for facts in self._facts.values()],
+            "figures": {**self._sent_figures, "history": history},
+            "alarms": list(self._sent_alarms.values()),
+            "alarms_total": sum(map(is_shown, self._alarms.values())),
+            "uplinks": [
+                {**shown, "history": self._history.values(f"uplink {code}")}
+                for code, shown in self._sent_uplinks.items()
+            ],
+            "status": self._sent_status,
+        }
+
+    def _send(self, now_ms: int, status: dict[str, Any]) -> None:
+        delta = self._delta(now_ms, status)
+        if delta is not None:
+            self._snapshot = None
+            self.readers.publish(self._frame("delta", delta))
+
+    def _frame(self, event: str, content: Mapping[str, Any]) -> bytes:
+        self._seq += 1
+        return b"id: %d\nevent: %b\ndata: %b\n\n" % (self._seq, event.encode(), orjson.dumps(content))
+
+    def _delta(self, now_ms: int, status: dict[str, Any]) -> dict[str, Any] | None:
+        """What is different from what was sent last, which this becomes; None if nothing is."""
+        self._dirty = False
+        delta: dict[str, Any] = {}
+        schools = {}
+        for code in self._dirty_schools:
+            if code in self._facts:
+                row = self._tallies[code].row()
+                if row != self._rows.get(code, UNKNOWN_ROW):
+                    schools[code] = self._rows[code] = row
+        self._dirty_schools.clear()
+        if schools:
+            delta["schools"] = schools
+        if changed := self._changed_figures():
+            delta["figures"] = changed
+        if alarms := self._changed_alarms():
+            delta["alarms"] = alarms
+        if uplinks := self._changed_uplinks():
+            delta["uplinks"] = uplinks
+        if moved := {name: value for name, value in status.items() if self._sent_status.get(name) != value}:
+            delta["status"] = moved
+            self._sent_status = status
+        self._rolled = False
+        return {"seq": self._seq + 1, "ts_ms": now_ms, **delta} if delta else None
+
+    def _changed_figures(self) -> dict[str, Any]:
+        now = figures(self._rows.values(), self._alarms.values(), self._uplinks.values())
+        changed = {name: value for name, value in now.items() if self._sent_figures.get(name, self) != value}
+        self._sent_figures = now
+        for name in HISTORY:
+            self._history.last(name, now[name])
+        if self._rolled:
+            changed["history"] = {name: self._history.values(name) for name in HISTORY}
+        return changed
+
+    def _changed_alarms(self) -> dict[str, Any]:
+        alarms: list[Document] = [alarm for alarm in self._alarms.values() if is_shown(alarm)]
+        shown = {alarm["id"]: alarm for alarm in top_alarms(alarms)}
+        sent, self._sent_alarms = self._sent_alarms, shown
+        upsert = [alarm for name, alarm in shown.items() if sent.get(name) is not alarm]
+        remove = [name for name in sent if name not in shown]
+        return {"upsert": upsert, "remove": remove} if upsert or remove else {}
+
+    def _changed_uplinks(self) -> dict[str, Any]:
+        for code, uplink in self._uplinks.items():
+            self._history.highest(f"uplink {code}", uplink.utilisation)
+        sent = self._sent_uplinks
+        changed: dict[str, Any] = {}
+        self._sent_uplinks = {}
+        for code in top_uplinks(self._uplinks):
+            facts, before = self._facts.get(code), sent.get(code)
+            shown = self._uplinks[code].shown(code, facts.name if facts else code)
+            self._sent_uplinks[code] = shown
+            if before is None or self._rolled:
+                changed[code] = {**shown, "history": self._history.values(f"uplink {code}")}
+            elif moved := {name: shown[name] for name in _LIVE if shown[name] != before[name]}:
+                changed[code] = moved
+        changed.update((code, None) for code in sent if code not in self._sent_uplinks)
+        return changed
+
+    def _status(self) -> dict[str, Any]:
+        shards = self._picture.shards.values()
+        return {
+            "ingest_online": self._picture.ingest_online(),
+            "data_ms": self._picture.data_ms,
+            "messages_per_s": round(sum(shard.get("messages_per_s") or 0 for shard in shards), 1),
+            "quarantined": sum(shard.get("quarantined") or 0 for shard in shards),
+        }
+
+
+def _school(facts: SchoolFacts, row: tuple[str, int, int, int, int]) -> dict[str, Any]:
+    state, rooms_online, rooms, devices_online, devices = row
+    return {"code": facts.code, "name": facts.name, "level": facts.level, "district": facts.district,
+            "state": state, "rooms": rooms, "rooms_online": rooms_online, "devices": devices,
+            "devices_online": devices_online}  # fmt: skip

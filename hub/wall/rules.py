@@ -1,0 +1,258 @@
+"""The wall's figures as pure functions of what is known: schools, rooms, alarms, uplinks, minutes."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Document: TypeAlias = dict[str, Any]
+
+SEVERITY_RANK = {"critical": 3, "major": 2, "minor": 1}
+MINUTES = 60
+MINUTE_MS = 60_000
+SHOWN_ALARMS = 200
+SHOWN_UPLINKS = 12
+HISTORY = (
+    "schools_online",
+    "rooms_online",
+    "devices_online",
+    "rx_kbps",
+    "alarms_open",
+    "alarms_unacknowledged",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolFacts:
+    """A school of the organisation; `district` is a code of `DistrictFacts`."""
+
+    code: str
+    name: str
+    level: str
+    district: str
+
+
+@dataclass(frozen=True, slots=True)
+class DistrictFacts:
+    """A district with its full name and the short one for the map."""
+
+    code: str
+    name: str
+    short: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is there of one school: counts that every changed document moves by one.
+
+    `rooms` has (devices online, devices) by room, `nodes` has (presence state, reason) by node.
+    """
+
+    devices: int = 0
+    devices_online: int = 0
+    rooms_online: int = 0
+    rooms: dict[str, list[int]] = field(default_factory=dict)
+    nodes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    standing: Counter[str] = field(default_factory=Counter)
+    down: int = 0
+
+    def count(self, room: str, online: bool, step: int) -> None:
+        """Adds (`step` 1) or takes away (-1) one device."""
+        self.devices += step
+        self.devices_online += step * online
+        if room in ("-", ""):  # of the whole school: in no room
+            return
+        here = self.rooms.setdefault(room, [0, 0])
+        before = here[0] > 0
+        here[0] += step * online
+        here[1] += step
+        self.rooms_online += (here[0] > 0) - before
+        if not here[1]:
+            del self.rooms[room]
+
+    def row(self) -> tuple[str, int, int, int, int]:
+        """State, rooms online, rooms, devices online, devices: what a delta says of a school."""
+        return school_state(self), self.rooms_online, len(self.rooms), self.devices_online, self.devices
+
+
+UNKNOWN_ROW = ("unknown", 0, 0, 0, 0)
+
+
+def school_state(tally: Tally) -> str:
+    """`unknown` if never heard, `offline` if nothing of it can be heard, else its worst standing alarm."""
+    if tally.down:
+        return "offline"
+    if not tally.nodes:
+        return "unknown" if not tally.devices else worst(tally.standing)
+    if not any(state == "born" for state, _ in tally.nodes.values()):
+        # after its own restart the hub has not heard anybody yet: that is no news about the school
+        waiting = any(reason == "hub_restart" for _, reason in tally.nodes.values())
+        return "unknown" if waiting else "offline"
+    return worst(tally.standing)
+
+
+def worst(standing: Mapping[str, int]) -> str:
+    """The most severe of the standing alarms, `ok` if there is none."""
+    return next((severity for severity in SEVERITY_RANK if standing.get(severity, 0) > 0), "ok")
+
+
+def is_shown(alarm: Document) -> bool:
+    """Whether somebody may have to look at it: open and not a consequence of another alarm."""
+    return alarm["state"] not in ("suppressed", "normal") and not alarm.get("suppressed_by")
+
+
+def is_standing(alarm: Document) -> bool:
+    """Whether what it says is still so; a returned alarm only waits for somebody to note it."""
+    return is_shown(alarm) and alarm.get("returned_ms") is None
+
+
+def alarm_order(alarm: Document) -> tuple[Any, ...]:
+    """Standing before returned, then the worst, then what nobody has taken on, then the newest."""
+    return (
+        not is_standing(alarm),
+        -SEVERITY_RANK.get(alarm["severity"], 0),
+        alarm["state"] != "unacknowledged",
+        -alarm["raised_ms"],
+        alarm["id"],
+    )
+
+
+def top_alarms(alarms: Iterable[Document], count: int = SHOWN_ALARMS) -> list[Document]:
+    """The alarms a wall lists, most pressing first."""
+    return heapq.nsmallest(count, alarms, key=alarm_order)
+
+
+@dataclass(slots=True)
+class Uplink:
+    """A school's line as last reported; None is unknown."""
+
+    capacity_kbps: float | None = None
+    rx_kbps: float | None = None
+    tx_kbps: float | None = None
+    utilisation: float | None = None
+    latency_ms: float | None = None
+    loss: float | None = None
+
+    @classmethod
+    def of(cls, document: Document) -> Uplink:
+        """Reads an uplink's document; what is not good or not there is unknown, never zero."""
+        metrics = document["metrics"]
+        if document["presence"]["state"] != "born":
+            capacity = metrics.get("Capacity", {}).get("value")
+            return cls(capacity_kbps=capacity if isinstance(capacity, (int, float)) else None)
+
+        def good(name: str) -> Any:
+            metric = metrics.get(name, {})
+            value = metric.get("value")
+            usable = isinstance(value, (int, float)) and metric.get("quality", "good") == "good"
+            return value if usable else None
+
+        return cls(*map(good, ("Capacity", "Rx", "Tx", "Utilisation", "Latency", "Loss")))
+
+    def shown(self, school: str, name: str) -> dict[str, Any]:
+        """The uplink as the wall shows it, without its history."""
+        return {
+            "school": school,
+            "name": name,
+            "capacity_kbps": self.capacity_kbps,
+            "rx_kbps": self.rx_kbps,
+            "tx_kbps": self.tx_kbps,
+            "utilisation": self.utilisation,
+            "latency_ms": self.latency_ms,
+            "loss": self.loss,
+        }
+
+
+def top_uplinks(uplinks: Mapping[str, Uplink], count: int = SHOWN_UPLINKS) -> list[str]:
+    """The schools with the busiest lines, busiest first; unknown lines are not shown."""
+    known = ((-u.utilisation, code) for code, u in uplinks.items() if u.utilisation is not None)
+    return [code for _, code in heapq.nsmallest(count, known)]
+
+
+class MinuteHistory:
+    """The last 60 minutes of some series, the running minute last; None where nothing was known."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._series: dict[str, deque[float | None]] = {}
+
+    def roll(self, now_ms: int) -> bool:
+        """Begins new minutes when it is time; true if one began. The first call only sets the clock."""
+        minute = now_ms // MINUTE_MS
+        passed = minute - self._minute
+        first, self._minute = self._minute == 0, max(minute, self._minute)
+        if passed <= 0 or first:
+            return False
+        for series in self._series.values():
+            series.extend([None] * min(passed, MINUTES))
+        return True
+
+    def last(self, name: str, value: float | None) -> None:
+        """Sets the running minute's value."""
+        self._of(name)[-1] = value
+
+    def highest(self, name: str, value: float | None) -> None:
+        """Raises the running minute's value to this one."""
+        series = self._of(name)
+        now = series[-1]
+        if value is not None and (now is None or value > now):
+            series[-1] = value
+
+    def values(self, name: str) -> list[float | None]:
+        """Sixty values, the oldest first."""
+        return list(self._of(name))
+
+    def _of(self, name: str) -> deque[float | None]:
+        series = self._series.get(name)
+        if series is None:
+            series = self._series[name] = deque([None] * MINUTES, maxlen=MINUTES)
+        return series
+
+
+def figures(
+    rows: Iterable[tuple[str, int, int, int, int]], alarms: Iterable[Document], uplinks: Iterable[Uplink]
+) -> dict[str, Any]:
+    """The figures of the wall's top row, without their history."""
+    total = rooms_online = rooms = devices_online = devices = online = 0
+    for state, room_on, room_all, device_on, device_all in rows:
+        total += 1
+        online += state not in ("unknown", "offline")
+        rooms_online += room_on
+        rooms += room_all
+        devices_online += device_on
+        devices += device_all
+    severities = dict.fromkeys(SEVERITY_RANK, 0)
+    unacknowledged = returned = suppressed = 0
+    for alarm in alarms:
+        if not is_shown(alarm):
+            suppressed += 1
+        elif is_standing(alarm):
+            severities[alarm["severity"]] += 1
+            unacknowledged += alarm["state"] == "unacknowledged"
+        else:
+            returned += 1
+    known = list(uplinks)
+    return {
+        "schools_online": online,
+        "schools_total": total,
+        "rooms_online": rooms_online,
+        "rooms_total": rooms,
+        "devices_online": devices_online,
+        "devices_total": devices,
+        "rx_kbps": _sum(u.rx_kbps for u in known),
+        "tx_kbps": _sum(u.tx_kbps for u in known),
+        "capacity_kbps": _sum(u.capacity_kbps for u in known),
+        "alarms_open": sum(severities.values()),
+        "alarms_unacknowledged": unacknowledged,
+        "alarms_returned": returned,
+        "alarms_suppressed": suppressed,
+        "alarms_by_severity": severities,
+    }
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
