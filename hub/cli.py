@@ -5,6 +5,7 @@ Commands of packages that the hub may not import (agents, simulators) come throu
 """
 
 import asyncio
+import importlib
 import importlib.util
 import logging
 import sys
@@ -30,7 +31,6 @@ COMMANDS_GROUP = "smart_classroom.commands"
 _ABOUT = {
     "agent": "Run the edge agent of a school (--config FILE).",
     "simulate": "Simulate the schools of the province.",
-    "bench": "Measure: `hub bench ingest --json`.",
 }
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -180,6 +180,28 @@ def wall_token(name: str, unit: Annotated[str, typer.Option(help="Code of the un
 
     now_ms = time.time_ns() // 1_000_000
     print(_in_database(lambda session: create_wall_token(session, name, unit, now_ms)))
+
+
+@app.command(
+    add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def bench(context: typer.Context) -> None:
+    """Measure: `hub bench NAME [arguments]`, or all benchmarks one after the other without a name."""
+    import pkgutil
+
+    import hub.benchmarks
+
+    modules = [f"hub.benchmarks.{found.name}" for found in pkgutil.iter_modules(hub.benchmarks.__path__)]
+    known = {
+        module.rpartition(".")[2]: run
+        for module in modules
+        if (run := getattr(importlib.import_module(module), "command", None)) is not None
+    }
+    name, *arguments = context.args or ["all"]
+    if name != "all" and name not in known:
+        print(f"hub bench: there is {', '.join(sorted(known))}", file=sys.stderr)
+        raise typer.Exit(0 if name in {"--help", "-h"} else 2)
+    raise typer.Exit(max(run(arguments) for each, run in sorted(known.items()) if name in {each, "all"}))
 
 
 @app.command()

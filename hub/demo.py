@@ -203,16 +203,18 @@ def _broker(folder: Path, port: int, logs: Path) -> Child:
 def _tell(console: Console, settings: Settings, clock: str, accounts: list[DemoLogin]) -> None:
     """Prints where to look and who to be."""
     address = _address(settings)
-    places = Table.grid(padding=(0, 2))
-    places.add_row("Wall", f"{address}/wall/main", "the province at a glance; made for 1920×1080")
-    places.add_row("Operations", f"{address}/ops", "alarms to acknowledge, nodes, quarantine")
-    places.add_row("API", f"{address}/api/v1/openapi.json", "everything the pages use")
-    places.add_row("Broker", settings.mqtt_url, "mosquitto_sub -t 'hub/live/#' shows the live mirror")
+    places = {
+        "Wall": (f"{address}/wall/main", "the province at a glance, made for 1920×1080"),
+        "Operations": (f"{address}/ops", "alarms to acknowledge, nodes, quarantine"),
+        "API": (f"{address}/api/v1/openapi.json", "everything the pages use"),
+        "Broker": (settings.mqtt_url, "the live mirror is below hub/live/"),
+    }
     people = Table("Role", "User", "Password", "Of", box=None, padding=(0, 2, 0, 0))
     for account in accounts:
         people.add_row(account.role, account.username, account.password, account.unit_code)
     console.rule("[bold]The province is open")
-    console.print(places)
+    for name, (where, what) in places.items():
+        console.print(f"{name:11} [bold]{where}[/]  {what}", soft_wrap=True)
     console.print()
     console.print(people)
     if clock != "real":
@@ -273,7 +275,7 @@ class _DeathsOnConsole(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(f"[yellow]![/] {record.getMessage()}", highlight=False)
+        self._console.print(f"[yellow]![/] {record.getMessage()}", soft_wrap=True)
 
 
 @contextlib.contextmanager

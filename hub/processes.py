@@ -37,7 +37,7 @@ class Child:
     pid: int | None = None
 
     async def run(self) -> None:
-        """Runs the process until it ends (raises `ChildDied`) or this task is cancelled (ends the process)."""
+        """Runs the process until it ends (raises `ChildDied`) or this task is cancelled (ends it)."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         if self.log_path.exists() and self.log_path.stat().st_size > _LOG_LIMIT_BYTES:
             self.log_path.replace(self.log_path.with_suffix(".old.log"))
