@@ -122,7 +122,7 @@ def _readable(
     picture: Picture, schools: Schools, after: tuple[str | int, ...] | None
 ) -> Iterator[tuple[Key, Document]]:
     """Everything the asker may see, in order, after the key of the page before."""
-    keys = picture.keys()
+    keys = picture.sorted_keys()
     start = 0
     if after is not None:
         texts = [str(part) for part in after] + [""] * (3 - len(after))
@@ -148,7 +148,7 @@ def _metrics(document: Document) -> list[CurrentMetric]:
 
 
 def _node(picture: Picture, key: Key, document: Document) -> Node:
-    keys = picture.keys()
+    keys = picture.sorted_keys()
     first = bisect_right(keys, key)
     mine = []
     for other in keys[first:]:

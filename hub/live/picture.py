@@ -62,7 +62,7 @@ class Picture:
 
     # -- reading -------------------------------------------------------------------------------------
 
-    def keys(self) -> list[Key]:
+    def sorted_keys(self) -> list[Key]:
         """All keys in order; do not change the list."""
         if self._sorted is None:
             self._sorted = sorted(self._topics)

@@ -34,7 +34,7 @@ Configured = Annotated[Walls, Depends(walls_of)]
 
 
 @router.get("/{wall}")
-async def wall_picture(walls: Configured, who: Viewer) -> dict[str, Any]:
+async def wall_picture(who: Viewer, walls: Configured) -> dict[str, Any]:
     """Gives the picture a screen begins with."""
     feed = walls.feed(who.schools("wall.read"))
     feed.snapshot(walls.clock_ms())
@@ -42,7 +42,7 @@ async def wall_picture(walls: Configured, who: Viewer) -> dict[str, Any]:
 
 
 @router.get("/{wall}/stream", response_class=StreamingResponse)
-async def wall_stream(request: Request, walls: Configured, who: Viewer) -> StreamingResponse:
+async def wall_stream(request: Request, who: Viewer, walls: Configured) -> StreamingResponse:
     """Streams `snapshot`, then `delta` (at most five a second) and `beat` (every second)."""
     return StreamingResponse(_frames(request, walls, who), media_type="text/event-stream", headers=HEADERS)
 

@@ -1,0 +1,109 @@
+"""Devices, nodes and status over HTTP."""
+
+from __future__ import annotations
+
+import httpx
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+
+from hub.live import api
+from hub.live.picture import Picture
+from hub.live.search import matches
+from hub.web import problems
+from hub.web.principal import PermissionName, Principal, Schools
+from tests.hub.wall.documents import T0, alarm, device, node, put, put_alarm
+
+A, B = "D703-THPT-01", "D706-TH-01"
+
+
+def web(schools: Schools) -> httpx.AsyncClient:
+    picture = Picture()
+    for school in (A, B):
+        put(picture, node(school))
+        for i in range(3):
+            put(
+                picture, {**device(school, f"d{i}", Temperature=27.5, CO2=800), "name": f"Máy chiếu Đông {i}"}
+            )
+    put(picture, {**node("Lab"), "claimed": False, "metrics": {"Speed": {"value": 3, "unit": "m/s", "ts_ms": T0, "quality": "good", "severity": None}}})  # fmt: skip  # noqa: E501
+    put(picture, {**device("Lab", "foreign"), "claimed": False})
+    put_alarm(picture, alarm("1", A))
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(api.router)
+    names: tuple[PermissionName, ...] = ("devices.read", "status.read")
+    who = Principal("lan", "Lan", "api", dict.fromkeys(names, schools))
+
+    async def authenticate(_connection: HTTPConnection) -> tuple[Principal, bool]:
+        return who, False
+
+    app.state.authenticate, app.state.picture, app.state.now_ms = authenticate, picture, lambda: T0
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub")
+
+
+async def test_devices_are_listed_page_by_page() -> None:
+    async with web(None) as client:
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = (await client.get(f"/api/v1/devices?limit=2{cursor}")).json()
+            seen += [f"{item['group']}/{item['device']}" for item in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            cursor = f"&cursor={page['next_cursor']}"
+        assert seen == [f"{g}/d{i}" for g in (A, B) for i in range(3)] + ["Lab/foreign"]
+        assert (await client.get("/api/v1/devices?cursor=x")).status_code == 422
+
+
+async def test_filters_ignore_vietnamese_marks() -> None:
+    async with web(None) as client:
+        found = (await client.get("/api/v1/devices", params={"q": "may CHIEU dong d1", "group": A})).json()[
+            "items"
+        ]
+        assert [item["device"] for item in found] == ["d1"]
+        assert (await client.get(f"/api/v1/devices?node={B}-a1&q=nothing")).json()["items"] == []
+    assert matches("đông may", "Máy chiếu Đông")
+    assert not matches("tay", "Máy chiếu", None)
+
+
+async def test_detail_has_metrics_and_unknown_is_404() -> None:
+    async with web(None) as client:
+        detail = (await client.get(f"/api/v1/devices/{A}/{A}-a1/d0")).json()
+        assert detail["metrics"][0] == {
+            "name": "Temperature", "value": 27.5, "unit": None, "ts_ms": T0, "quality": "good",
+            "severity": None,
+        }  # fmt: skip
+        assert detail["presence"]["state"] == "born"
+        missing = await client.get(f"/api/v1/devices/{A}/{A}-a1/none")
+        assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_unclaimed_nodes_show_their_metrics() -> None:
+    async with web(None) as client:
+        [found] = (await client.get("/api/v1/nodes?claimed=false")).json()["items"]
+        assert (found["group"], found["devices"], found["metrics"][0]["value"]) == ("Lab", ["foreign"], 3)
+        page = (await client.get("/api/v1/nodes?limit=2")).json()
+        assert [item["group"] for item in page["items"]] == [A, B]
+        rest = (await client.get(f"/api/v1/nodes?cursor={page['next_cursor']}")).json()
+        assert [item["group"] for item in rest["items"]] == ["Lab"]
+        one = (await client.get(f"/api/v1/nodes/{A}/{A}-a1")).json()
+        assert (one["devices_online"], one["clock_offset_ms"]) == (3, 3_600_000)
+
+
+async def test_only_the_schools_of_the_asker_are_seen() -> None:
+    async with web(frozenset({B})) as client:
+        items = (await client.get("/api/v1/devices")).json()["items"]
+        assert {item["group"] for item in items} == {B}
+        assert (await client.get(f"/api/v1/devices/{A}/{A}-a1/d0")).status_code == 404
+        assert (await client.get("/api/v1/nodes/Lab/Lab-a1")).status_code == 404
+        assert (await client.get("/api/v1/devices?limit=501")).status_code == 422
+
+
+async def test_status_counts() -> None:
+    async with web(None) as client:
+        found = (await client.get("/api/v1/status")).json()
+        assert (found["devices"], found["nodes"], found["nodes_unclaimed"], found["alarms_open"]) == (
+            7,
+            3,
+            1,
+            1,
+        )
