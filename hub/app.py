@@ -1,6 +1,7 @@
 """The composition root: the only place that wires the parts, starts the roles and reads the clock."""
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import logging
@@ -11,7 +12,8 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, date, datetime
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import uvloop
@@ -19,6 +21,7 @@ from fastapi import Depends, FastAPI
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from devices import province
 from hub import __version__
 from hub.accounts import api as accounts_api
 from hub.accounts.authentication import Authenticator
@@ -28,13 +31,21 @@ from hub.alarms import api as alarms_api
 from hub.control import ControlRole
 from hub.database import Database, migrate
 from hub.events import Events
+from hub.live import api as live_api
+from hub.live.picture import Picture
 from hub.organisation import api as organisation_api
 from hub.organisation import service as organisation
 from hub.registry import api as registry_api
 from hub.settings import SettingProblem, Settings, SettingsError
 from hub.supervision import supervise
+from hub.telemetry import api as telemetry_api
+from hub.telemetry.sqlite import SqliteReader, path_of
+from hub.wall import api as wall_api
+from hub.wall.rules import DistrictFacts, SchoolFacts
+from hub.wall.service import Walls
 from hub.web import health, problems
 from hub.web.access import public
+from hub.web.build import build_id
 from hub.web.headers import Shield
 from hub.web.server import listen, serve_http
 
@@ -47,8 +58,11 @@ ROUTERS = (
     organisation_api.router,
     registry_api.router,
     alarms_api.router,
+    live_api.router,
+    wall_api.router,
+    telemetry_api.router,
 )
-INGEST_FRESH_S = 5.0
+ORGANISE_EVERY_S = 30.0
 Role: TypeAlias = Callable[[], Awaitable[None]]
 
 
@@ -66,9 +80,8 @@ def serve(settings: Settings, roles: Collection[str]) -> None:
     """Runs roles until SIGTERM or SIGINT; raises `SettingsError` for what cannot be started."""
     unknown = sorted(set(roles) - ROLES)
     if unknown or not roles:
-        raise SettingsError(
-            [SettingProblem("--role", ",".join(unknown), f"use some of {','.join(sorted(ROLES))}")]
-        )
+        fix = f"use some of {','.join(sorted(ROLES))}"
+        raise SettingsError([SettingProblem("--role", ",".join(unknown), fix)])
     uvloop.run(run(settings, roles))
 
 
@@ -82,7 +95,7 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
     database = Database(settings.database_url)
     try:
         await _migrated(settings.database_url, stop)
-        if settings.demo:
+        if settings.demo and not stop.is_set():
             await _fill_empty(database)
         async with asyncio.TaskGroup() as tasks:
             start = partial(_start, tasks, stop)
@@ -93,10 +106,14 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
             if "control" in roles:
                 start("control", lambda: ControlRole(database, now_ms).run(stop))
             if listener is not None:
-                events = Events(settings.mqtt_url, f"{settings.host_id}-web-{os.getpid()}")
+                name = f"{settings.host_id}-web-{os.getpid()}-{random.getrandbits(32):08x}"
+                events = Events(settings.mqtt_url, name)
                 app = build(settings, database, events)
-                app.state.stop = stop
+                picture, walls = app.state.picture, app.state.walls
                 start("events", events.run)
+                start("picture", partial(picture.follow, settings.mqtt_url, f"{name}-picture"))
+                start("organisation", partial(_organise, database, walls, stop))
+                start("walls", partial(walls.run, stop))
                 start("web", partial(serve_http, app, listener, stop), grace_s=5)
     finally:
         if listener is not None:
@@ -107,17 +124,22 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
 def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     """Builds the web application; nothing runs yet."""
     token = settings.demo_token.get_secret_value() if settings.demo_token else None
+    pages = _pages()
     app = FastAPI(
         title="Smart-classroom hub", version=__version__, openapi_url=None, docs_url=None, redoc_url=None
     )
     authenticate = Authenticator(database, _subtree, now_ms, token)
+    picture = Picture()
     app.state.settings = settings
     app.state.database = database
     app.state.events = events
     app.state.now_ms = now_ms
     app.state.authenticate = authenticate
     app.state.login_throttle = LoginThrottle()
-    app.state.checks = [health.database_check(database), *_broker_checks(events)]
+    app.state.picture = picture
+    app.state.telemetry = SqliteReader(path_of(settings.telemetry_url))
+    app.state.walls = Walls(picture, build_id(__version__, [Path(__file__).parent, *pages.values()]), now_ms)
+    app.state.checks = [health.database_check(database), *_broker_checks(events, picture)]
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -131,28 +153,46 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
         WallDoor, database=database, authenticate=authenticate, now_ms=now_ms, demo_unit=demo_unit
     )
     app.add_middleware(Shield)
-    for pages in entry_points(group="smart_classroom.pages"):
-        # pages are another package: a hub without them still serves its API
-        if importlib.util.find_spec(pages.module.partition(".")[0]):
-            pages.load()(app, simulated=settings.demo)
+    for each in pages:
+        each.load()(app, simulated=settings.demo)
     return app
 
 
-def _broker_checks(events: Events) -> list[health.Check]:
+def _pages() -> dict[EntryPoint, Path]:
+    """Finds the page packages that are there, with their folders: without them the API is served alone."""
+    found = {}
+    for each in entry_points(group="smart_classroom.pages"):
+        package = importlib.util.find_spec(each.module.partition(".")[0])
+        if package is not None and package.submodule_search_locations:
+            found[each] = Path(package.submodule_search_locations[0])
+    return found
+
+
+def _broker_checks(events: Events, picture: Picture) -> list[health.Check]:
     async def broker() -> str:
-        return "" if events.connected else "not connected"
+        return "" if events.connected and picture.connected else "not connected"
 
     async def ingest() -> str:
-        late = [
-            shard
-            for shard, (online, heard_s) in events.heartbeats.items()
-            if not online or time.monotonic() - heard_s > INGEST_FRESH_S
-        ]
-        if not events.heartbeats:
-            return "no heartbeat of ingest was heard yet"
-        return f"no heartbeat of shard {', '.join(sorted(late))}" if late else ""
+        return "" if picture.ingest_online() else "no fresh heartbeat of ingest"
 
     return [health.Check("broker", broker), health.Check("ingest", ingest)]
+
+
+async def _organise(database: Database, walls: Walls, stop: asyncio.Event) -> None:
+    """Tells the walls which schools there are, now and whenever that changes."""
+    known: list[SchoolFacts] | None = None
+    districts = [DistrictFacts(each.code, each.name, each.short) for each in province.districts()]
+    while not stop.is_set():
+        async with database.read() as session:
+            units = await organisation.schools(session, today())
+        schools = [
+            SchoolFacts(u.code, u.name, u.levels[0] if u.levels else "", u.district_code or "") for u in units
+        ]
+        if schools != known:
+            walls.organise(schools, districts)
+            known = schools
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), ORGANISE_EVERY_S)
 
 
 async def _subtree(session: AsyncSession, unit_code: str) -> frozenset[str] | None:
@@ -179,5 +219,6 @@ async def _migrated(url: str, stop: asyncio.Event) -> None:
             return
         except OperationalError as error:
             log.warning("the database does not answer yet: %s", error.orig)
-            await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=wait_s * random.uniform(0.5, 1))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait_s * random.uniform(0.5, 1))
             wait_s = min(wait_s * 2, 15)

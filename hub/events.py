@@ -5,9 +5,9 @@ That is safe because every message only says "look again" at something the datab
 """
 
 import asyncio
+import contextlib
 import json
 import ssl
-import time
 from collections import deque
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -42,7 +42,7 @@ def mqtt_client(url: str, identifier: str, **options: Any) -> aiomqtt.Client:
 
 
 class Events:
-    """The web role's line to the broker: publishes changes and hears the heartbeats of ingest."""
+    """The web role's line to the broker for telling the others."""
 
     def __init__(self, mqtt_url: str, identifier: str, *, max_pending: int = MAX_PENDING) -> None:
         self._url = mqtt_url
@@ -50,8 +50,6 @@ class Events:
         self._pending: deque[tuple[str, bytes]] = deque(maxlen=max_pending)
         self._wake = asyncio.Event()
         self.connected = False
-        self.heartbeats: dict[str, tuple[bool, float]] = {}
-        """By shard: whether ingest said that it is online, and when that was heard (monotonic, s)."""
 
     def publish(self, topic: str, content: dict[str, Any]) -> None:
         """Puts a message into the queue."""
@@ -70,19 +68,19 @@ class Events:
         event.listen(sync, "after_commit", committed, once=True)
 
     async def run(self) -> None:
-        """Connects, publishes and listens until the connection is lost; supervise it."""
+        """Connects and publishes until the connection is lost (`ConnectionError`); supervise it."""
         async with mqtt_client(self._url, self._identifier) as client:
-            await client.subscribe("hub/status/ingest/+", qos=0)
             self.connected = True
+            lost = asyncio.create_task(_until_lost(client))
+            publishing = asyncio.create_task(self._publish(client))
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._publish(client))
-                    tasks.create_task(self._listen(client))
-            except* aiomqtt.MqttError as lost:
-                raise ConnectionError(f"lost the broker: {lost.exceptions[0]}") from None
+                await asyncio.wait({lost, publishing}, return_when=asyncio.FIRST_COMPLETED)
+                raise ConnectionError("lost the broker")
             finally:
                 self.connected = False
-                self.heartbeats.clear()
+                lost.cancel()
+                publishing.cancel()
+                await asyncio.wait({lost, publishing})
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         while True:
@@ -95,12 +93,9 @@ class Events:
             self._wake.clear()
             await self._wake.wait()
 
-    async def _listen(self, client: aiomqtt.Client) -> None:
-        async for message in client.messages:
-            try:
-                online = bool(json.loads(bytes(message.payload))["online"])
-            except (ValueError, KeyError, TypeError):
-                online = False
-            # a retained message may be old: only what arrives live proves that ingest lives
-            if not message.retain or not online:
-                self.heartbeats[str(message.topic).rsplit("/", 1)[-1]] = (online, time.monotonic())
+
+async def _until_lost(client: aiomqtt.Client) -> None:
+    """Returns when the connection ends: nothing is subscribed, so the messages end only with it."""
+    with contextlib.suppress(aiomqtt.MqttError):
+        async for _ in client.messages:
+            pass

@@ -7,9 +7,9 @@ import time
 
 from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.errors import Problem
 from hub.web import problems
 from hub.web.policy import HEADERS
 
@@ -24,12 +24,6 @@ SECONDS = Histogram(
 )
 
 
-class BodyTooLarge(Problem):
-    """The request carries more than the hub reads."""
-
-    status, kind, title = 413, "content-too-large", "The request is too large"
-
-
 class Shield:
     """The outermost middleware."""
 
@@ -42,32 +36,26 @@ class Shield:
             return
         started_s = time.perf_counter()
         read_bytes = 0
-        begun = False
 
         async def limited() -> Message:
             nonlocal read_bytes
             message = await receive()
             read_bytes += len(message.get("body", b""))
             if read_bytes > MAX_BODY_BYTES:
-                raise _too_large()
+                raise HTTPException(413)
             return message
 
         async def guarded(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 _add_headers(scope, MutableHeaders(scope=message))
                 _count(scope, message["status"], time.perf_counter() - started_s)
             await send(message)
 
-        try:
-            if _declared_length(scope) > MAX_BODY_BYTES:
-                raise _too_large()
+        if _declared_length(scope) > MAX_BODY_BYTES:
+            refused = problems.response(problems.of_status(413, scope["method"], {}), scope["path"])
+            await refused(scope, receive, guarded)
+        else:
             await self._app(scope, limited, guarded)
-        except BodyTooLarge as problem:
-            if begun:
-                raise
-            await problems.response(problem, scope["path"])(scope, receive, guarded)
 
 
 def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
@@ -94,9 +82,3 @@ def _declared_length(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])
     return 0
-
-
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(
-        f"the body is larger than {MAX_BODY_BYTES} bytes", field="body", value=None, fix="send less at a time"
-    )

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -105,15 +106,21 @@ async def _http(request: Request, error: Exception) -> Response:
         return response(
             NotFound(f"{path} is not an address of this hub", fix="see /api/v1/openapi.json"), path
         )
-    problem = Problem(str(error.detail), headers=error.headers)
-    problem.status = error.status_code
-    problem.title = HTTPStatus(error.status_code).phrase
+    return response(of_status(error.status_code, request.method, error.headers or {}, error.detail), path)
+
+
+def of_status(status: int, method: str, headers: Mapping[str, str], detail: str = "") -> Problem:
+    """Makes the problem of an HTTP status that the server itself gives."""
+    problem = Problem(detail, headers=headers)
+    problem.status = status
+    problem.title = HTTPStatus(status).phrase
     problem.kind = problem.title.lower().replace(" ", "-")
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        problem.detail = f"{request.method} is not possible here"
-        problem.fix = f"use {allowed}" if allowed else "see /api/v1/openapi.json"
-    return response(problem, path)
+    if status == 405:
+        problem.detail = f"{method} is not possible here"
+        problem.fix = f"use {headers['Allow']}" if "Allow" in headers else "see /api/v1/openapi.json"
+    if status == 413:
+        problem.detail, problem.fix = "the request is too large", "send less at a time"
+    return problem
 
 
 async def _database_away(request: Request, error: Exception) -> Response:

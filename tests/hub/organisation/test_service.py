@@ -26,7 +26,7 @@ async def test_the_import_is_idempotent_and_follows_the_number_of_schools(databa
         assert (
             await session.scalar(select(func.count()).select_from(Unit).where(Unit.kind == "school")) == 445
         )
-        assert await session.scalar(select(func.count()).select_from(Placement)) > 445
+        assert (await session.scalar(select(func.count()).select_from(Placement)) or 0) > 445
 
 
 async def test_a_school_belonged_to_its_office_and_belongs_to_its_district(database: Database) -> None:
@@ -39,10 +39,10 @@ async def test_a_school_belonged_to_its_office_and_belongs_to_its_district(datab
         district = await service.subtree(session, school.district_code, TODAY)
         assert before is not None
         assert school.code in before
-        assert after == {f"PGD-{school.district_code}"}
+        assert after == frozenset({f"PGD-{school.district_code}"})
         assert district is not None
         assert school.code in district
-        assert await service.subtree(session, school.code, TODAY) == {school.code}
+        assert await service.subtree(session, school.code, TODAY) == frozenset({school.code})
         assert await service.subtree(session, service.root_of_list(), TODAY) is None
         assert await service.subtree(session, "nowhere", TODAY) == frozenset()
         office = f"PGD-{school.district_code}"

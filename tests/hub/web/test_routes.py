@@ -1,0 +1,89 @@
+"""Every route declares who may use it, and that is what happens."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, APIRouter
+from starlette.routing import BaseRoute
+
+from hub.accounts.rules import ROLES, WALL_PERMISSIONS
+from hub.web.access import permission, public
+from tests.hub.web.conftest import bearer
+
+PUBLIC = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "POST /api/v1/session"}
+
+
+def routes(found: list[BaseRoute]) -> Iterator[APIRoute]:
+    for route in found:
+        if isinstance(route, APIRoute):
+            yield route
+        else:
+            inner = getattr(route, "original_router", None)
+            assert isinstance(inner, APIRouter), f"{route} is neither a route nor a router of routes"
+            yield from routes(inner.routes)
+
+
+def declared(dependant: Dependant) -> Iterator[object]:
+    for each in dependant.dependencies:
+        if isinstance(each.call, permission) or each.call is public:
+            yield each.call
+        yield from declared(each)
+
+
+def of(route: APIRoute, application: FastAPI) -> set[object]:
+    own = set(declared(route.dependant))
+    for outer in application.routes:
+        router = getattr(outer, "original_router", None)
+        if router is not None and route in router.routes:
+            own |= {each.dependency for each in router.dependencies}
+    return own
+
+
+def test_every_route_declares_one_permission_or_is_public_on_purpose(application: FastAPI) -> None:
+    seen = set()
+    for route in routes(application.routes):
+        calls = of(route, application)
+        assert len(calls) == 1, f"{route.methods} {route.path} declares {calls or 'nothing'}"
+        if calls == {public}:
+            (method,) = route.methods
+            seen.add(route.path if method == "GET" else f"{method} {route.path}")
+    assert seen == PUBLIC
+
+
+async def test_nobody_gets_401_and_a_role_without_the_permission_403(
+    application: FastAPI, client: httpx.AsyncClient, tokens: dict[str, str]
+) -> None:
+    walked = 0
+    for route in routes(application.routes):
+        (call,) = of(route, application)
+        path = re.sub(r"{[^}]*}", "1", route.path)
+        for method in route.methods if isinstance(call, permission) else ():
+            assert isinstance(call, permission)
+            walked += 1
+            refused = await client.request(method, path)
+            assert refused.status_code == 401, f"{method} {path}"
+            assert refused.headers["www-authenticate"] == "Bearer"
+            for role in [*ROLES, "wall_screen"]:
+                may = call.name in (WALL_PERMISSIONS if role == "wall_screen" else ROLES[role])
+                if may and (path.endswith("/stream") or method != "GET"):
+                    continue
+                answer = await client.request(method, path, headers=bearer(tokens[role]))
+                assert (answer.status_code != 403) is may, f"{role} {method} {path}: {answer.text}"
+                assert answer.status_code < 500 or answer.status_code == 503
+                if not may:
+                    assert answer.json()["type"] == "/problems/not-permitted"
+    assert walked >= 12
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_may_at_least_see_itself(role: str) -> None:
+    assert "account.self" in ROLES[role]
+
+
+def test_a_misspelt_permission_fails_at_once() -> None:
+    with pytest.raises(ValueError, match="not a permission"):
+        permission("devices.raed")  # type: ignore[arg-type]
