@@ -122,16 +122,26 @@ async def test_snapshot_beats_and_a_delta_within_fifty_milliseconds(hub: Hub) ->
 async def test_a_screen_that_does_not_read_stops_nobody(hub: Hub) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", hub.port, limit=1024)
     writer.write(b"GET /api/v1/wall/main/stream HTTP/1.1\r\nHost: hub\r\n\r\n")  # and never reads
-    async with contextlib.aclosing(events(hub)) as stream:
-        await take(stream, "snapshot")
-        before = DROPPED._value.get()
-        for _ in range(200):  # 20 MB: more than any socket holds
-            hub.walls.feed(None).readers.publish(b": " + b"x" * 100_000 + b"\n\n")
-            await asyncio.sleep(0.005)
-        put(hub.picture, device(A, "air"))
-        assert await take(stream, "delta")
-        assert DROPPED._value.get() > before
-    writer.close()
+    before = DROPPED._value.get()
+    deltas = 0
+
+    async def watch() -> None:
+        nonlocal deltas
+        async with contextlib.aclosing(events(hub)) as stream:
+            async for event, _ in stream:
+                deltas += event == "delta"
+
+    watching = asyncio.create_task(watch())
+    filler = b": " + b"x" * 100_000 + b"\n\n"
+    for i in range(200):  # 20 MB: more than any socket holds
+        hub.walls.feed(None).readers.publish(filler)
+        put(hub.picture, device(A, f"d{i}"))
+        await asyncio.sleep(0.01)
+    assert DROPPED._value.get() > before
+    assert deltas >= 5
+    watching.cancel()
+    await asyncio.wait({watching})
+    writer.transport.abort()
     del reader
 
 
