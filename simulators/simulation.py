@@ -180,7 +180,7 @@ class Simulation:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.drain_s):
-                while self._held():  # noqa: ASYNC110 — hundreds of outboxes, none of them tells
+                while self._held():
                     await asyncio.sleep(0.05)
 
     def _held(self) -> int:
@@ -229,5 +229,5 @@ def _after(duration_s: float, stop: asyncio.Event) -> Iterator[None]:
 
 async def nodes_open(opening: asyncio.Task[None], links: Sequence[SchoolLink], stop: asyncio.Event) -> None:
     """Return when every node is connected, `stop` is set or opening has failed."""
-    while not (stop.is_set() or opening.done() or all(link.node.connected for link in links)):  # noqa: ASYNC110
+    while not (stop.is_set() or opening.done() or all(link.node.connected for link in links)):
         await asyncio.sleep(0.05)
