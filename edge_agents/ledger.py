@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS entry (
     node INTEGER NOT NULL, position INTEGER NOT NULL, device TEXT NOT NULL, body BLOB NOT NULL,
     crc INTEGER NOT NULL, PRIMARY KEY (node, position)) WITHOUT ROWID;
 """
+SELECT_ENTRIES = "SELECT position, device, body, crc FROM entry WHERE node = ? AND position BETWEEN ? AND ? ORDER BY position"
+RESCUE_STEP = 64
 OVERHEAD_BYTES = 32
 """What a row costs beside its body; counted, so that many small payloads cannot outgrow the bound."""
 
@@ -64,6 +66,34 @@ class Batch:
     entries: list[tuple[int, int, str, bytes, int]] = field(default_factory=list)
     forget: list[tuple[int, int]] = field(default_factory=list)
     bounds: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+
+def rescue(db: sqlite3.Connection, rows: Iterable[NodeRow]) -> dict[int, list[Entry]]:
+    """What can still be read of a damaged file and has the right checksum: node id -> entries in order."""
+    found: dict[int, list[Entry]] = {}
+    for row in rows:
+        entries = found[row.id] = []
+        for start in range(row.stored + 1, row.position + 1, RESCUE_STEP):
+            end = min(start + RESCUE_STEP - 1, row.position)
+            try:
+                entries += _intact(db, row.id, start, end)
+            except sqlite3.DatabaseError:  # a damaged page: around it, one by one
+                for position in range(start, end + 1):
+                    with contextlib.suppress(sqlite3.DatabaseError):
+                        entries += _intact(db, row.id, position, position)
+    return found
+
+
+def _intact(db: sqlite3.Connection, node: int, first: int, last: int) -> list[Entry]:
+    rows = db.execute(SELECT_ENTRIES, (node, first, last)).fetchall()
+    return [entry for entry in (_entry(*row) for row in rows) if entry is not None]
+
+
+def _entry(position: int, device: str, body: bytes, crc: int) -> Entry | None:
+    # damage can change a value's type as well
+    if isinstance(device, str) and isinstance(body, bytes) and checksum(device, body) == crc:
+        return Entry(position, device, body)
+    return None
 
 
 def checksum(device: str, body: bytes) -> int:
@@ -147,16 +177,11 @@ class Ledger:
         """Held payloads in [first, last]; a row with a wrong checksum comes back as a tombstone."""
         result = []
         with _damage_noticed():
-            rows = self._db.execute(
-                "SELECT position, device, body, crc FROM entry WHERE node = ? AND position BETWEEN ? AND ?",
-                (node, first, last),
-            )
-            for position, device, body, crc in rows:
-                if checksum(device, body) == crc:
-                    result.append(Entry(position, device, body))
-                else:
+            for row in self._db.execute(SELECT_ENTRIES, (node, first, last)):
+                entry = _entry(*row)
+                if entry is None:
                     self.damaged_rows += 1
-                    result.append(Entry(position, "", b""))
+                result.append(entry or Entry(row[0], "", b""))
         return result
 
     def bury(self, node: int, position: int) -> None:
@@ -166,6 +191,10 @@ class Ledger:
                 "UPDATE entry SET device = '', body = x'', crc = ? WHERE node = ? AND position = ?",
                 (checksum("", b""), node, position),
             )
+
+    def rescue(self, rows: Iterable[NodeRow]) -> dict[int, list[Entry]]:
+        """See the function `rescue`."""
+        return rescue(self._db, rows)
 
     def renew(self, row: NodeRow, epoch: int) -> NodeRow:
         """Give a node a new epoch in which its held payloads stand at 1, 2, 3 … in their old order."""
@@ -183,18 +212,6 @@ class Ledger:
             self._write_nodes([fresh])
             self.held[fresh.id] = self.held.pop(row.id, [0, 0])
         return fresh
-
-    def rescue(self) -> Iterator[tuple[int, Entry]]:
-        """Every row that can still be read and whose checksum is right, as (node id, entry)."""
-        return self.rescue_from(self._db)
-
-    @staticmethod
-    def rescue_from(db: sqlite3.Connection) -> Iterator[tuple[int, Entry]]:
-        """The same for a file that was opened without checking it."""
-        with contextlib.suppress(sqlite3.DatabaseError):
-            for node, position, device, body, crc in db.execute("SELECT * FROM entry"):
-                if isinstance(device, str) and isinstance(body, bytes) and checksum(device, body) == crc:
-                    yield node, Entry(position, device, body)
 
     def adopt(self, row: NodeRow, entries: Iterable[Entry]) -> None:
         """Write a node and payloads rescued from elsewhere; their positions become 1, 2, 3 …."""

@@ -195,6 +195,7 @@ class Node:
         """Hold a session with the broker until `stop`; reconnect for ever, more slowly, never in step."""
         backoff = Backoff(self.timing.reconnect_first_s, self.timing.reconnect_longest_s)
         stopped = asyncio.create_task(stop.wait())
+        attempt: asyncio.Task[None] | None = None
         try:
             while not stop.is_set():
                 began = time.monotonic()
@@ -209,6 +210,9 @@ class Node:
                 await asyncio.wait((stopped,), timeout=backoff.next_s(self.rng))
         finally:
             stopped.cancel()
+            if attempt is not None and not attempt.done():
+                attempt.cancel()
+                await asyncio.wait((attempt,))
 
     async def _hold_session(self) -> None:
         bd_seq = await self.outbox.next_bd_seq()

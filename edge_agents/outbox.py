@@ -40,12 +40,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 from edge_agents.generation import Generation
-from edge_agents.ledger import Batch, Entry, Ledger, LedgerDamagedError, NodeRow, checksum
+from edge_agents.ledger import Batch, Entry, Ledger, LedgerDamagedError, NodeRow, checksum, rescue
 from edge_agents.rules import Backoff
 
 log = logging.getLogger(__name__)
@@ -246,7 +244,7 @@ class OutboxFile:
         except LedgerDamagedError as error:
             self._replace(None, str(error))
         known = self._ledger.nodes()
-        if not self._generation.went_on(self._ledger) and known:
+        if not self._generation.went_on(self._ledger) and known and not self.set_aside:
             log.warning("outbox %s is a copy or was moved: new epochs for %d nodes", path, len(known))
             known = [self._ledger.renew(row, new_epoch()) for row in known]
         # an outbox that never gave a position has nothing to lose, and nobody could tell it from its copy
@@ -394,7 +392,7 @@ class OutboxFile:
         rescued: dict[int, list[Entry]] = {}
         old = getattr(self, "_ledger", None)
         if old is not None:
-            rescued = _by_node(old.rescue())
+            rescued = old.rescue(rows or [])
             old.close()
         aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns() // 1_000_000}")
         for suffix in ("", "-wal", "-shm"):
@@ -421,17 +419,12 @@ def new_epoch() -> int:
     return secrets.randbelow(2**63 - 1) + 1
 
 
-def _by_node(rows: Iterable[tuple[int, Entry]]) -> dict[int, list[Entry]]:
-    ordered = sorted(rows, key=lambda row: (row[0], row[1].position))
-    return {node: [entry for _, entry in group] for node, group in groupby(ordered, key=itemgetter(0))}
-
-
 def _salvage(path: Path) -> tuple[list[NodeRow], dict[int, list[Entry]]]:
     """What is readable in a damaged file that could not be opened as a whole."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         rows = [NodeRow(*row) for row in db.execute("SELECT * FROM node")]
-        return rows, _by_node(Ledger.rescue_from(db))
+        return rows, rescue(db, rows)
     except (sqlite3.DatabaseError, TypeError):
         return [], {}
     finally:

@@ -91,7 +91,10 @@ class HubDouble:
         await self.client.publish(topic, encode_payload(Payload(ts_ms=1, seq=None, metrics=metrics)))
 
     async def acknowledge(self, group: str, node: str, epoch: int, stored: int) -> None:
-        metrics = [MetricValue(name="Outbox/Epoch", value=epoch), MetricValue(name="Outbox/Stored", value=stored)]
+        metrics = [
+            MetricValue(name="Outbox/Epoch", value=epoch),
+            MetricValue(name="Outbox/Stored", value=stored),
+        ]
         topic = str(Topic(group, MessageType.NCMD, node))
         await self.client.publish(topic, encode_payload(Payload(ts_ms=1, seq=None, metrics=metrics)))
 

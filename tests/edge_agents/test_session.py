@@ -27,7 +27,9 @@ pytestmark = pytest.mark.mosquitto
 @pytest.mark.sparkplug("tck-id-payloads-name-birth-data-requirement")
 @pytest.mark.sparkplug("tck-id-principles-birth-certificates-order")
 @pytest.mark.sparkplug("tck-id-operational-behavior-data-publish-dbirth-values")
-async def test_births_come_first_and_declare_everything(hub: HubDouble, running: Callable[..., Running]) -> None:
+async def test_births_come_first_and_declare_everything(
+    hub: HubDouble, running: Callable[..., Running]
+) -> None:
     agent = running()
     agent.node.declare(DeviceDescription.of(kinds()["uplink"], "uplink", room="-", name="Đường truyền"))
     agent.node.observe("p101-air", {"Temperature": 27.25, "CO2": 640}, 1_764_000_000_000)
@@ -72,7 +74,9 @@ async def test_data_is_by_exception_in_sequence_and_forgotten_when_stored(
     agent = running().start()
     await until(lambda: agent.node.connected)
     for number in range(600):
-        assert agent.node.observe("p101-air", {"CO2": 400 + 100 * (number % 2), "Humidity": 60.0}, 1000 + number)
+        assert agent.node.observe(
+            "p101-air", {"CO2": 400 + 100 * (number % 2), "Humidity": 60.0}, 1000 + number
+        )
         await asyncio.sleep(0)
     await until(lambda: agent.outbox.stored >= 600)
     assert not hub.sequence_errors
@@ -126,7 +130,9 @@ async def test_a_device_dies_and_is_born_again(hub: HubDouble, running: Callable
 @pytest.mark.sparkplug("tck-id-topics-ndeath-payload")
 @pytest.mark.sparkplug("tck-id-topics-ndeath-seq")
 @pytest.mark.sparkplug("tck-id-payloads-ndeath-will-message-publisher-disconnect-mqtt311")
-async def test_farewell_says_everything_and_dies_once(hub: HubDouble, running: Callable[..., Running]) -> None:
+async def test_farewell_says_everything_and_dies_once(
+    hub: HubDouble, running: Callable[..., Running]
+) -> None:
     agent = running().start()
     await until(lambda: agent.node.connected)
     agent.node.observe("p101-air", {"CO2": 500})

@@ -1,0 +1,58 @@
+"""The configuration file: the example works, and what is wrong is named with its value and the fix."""
+
+from pathlib import Path
+
+import pytest
+
+import edge_agents
+from edge_agents.main import command
+from edge_agents.settings import SettingsError, load
+
+EXAMPLE = Path(edge_agents.__file__).parent / "agent.example.toml"
+
+
+def test_the_example_is_right() -> None:
+    settings = load(EXAMPLE)
+    assert settings.agent.node == "D703-THPT-02-a1"
+    assert len(settings.devices) == 4
+    assert settings.outbox.path == EXAMPLE.parent / "agent-data/outbox.db"
+    assert command(["--config", str(EXAMPLE), "--check"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('group = "D703-THPT-02"', 'group = "a/b"', ["agent.group = 'a/b'", "reserved '/'", "Fix: the school's code"]),
+        ('node = "D703-THPT-02-a1"', "", ["agent.node = missing", "Fix: this agent's id"]),
+        ("mqtt://127.0.0.1:1883", "http://x", ["mqtt.url = 'http://x'", "mqtt:// or mqtts://"]),
+        ('# username = "D703-THPT-02-a1"', "pasword = 1", ["mqtt.pasword = 1", "remove it, or correct its name"]),
+        ("# keepalive_s = 30", 'password = ["secret"]', ["mqtt.password = (not shown)"]),
+        ('# ca_file = "ca.pem"', 'ca_file = "/nowhere.pem"', ["mqtt.ca_file = '/nowhere.pem'", "no such file"]),
+        ("# max_mib = 256", "max_mib = 0", ["outbox.max_mib = 0", "Fix: mebibytes, at least 1"]),
+        ("poll_s = 5", "poll_s = -1", ["devices[0].poll_s = -1", "Fix: seconds between"]),
+        ('kind = "relay"', 'kind = "toaster"', ["devices[2].kind = 'toaster'", "known kinds are", "room_air"]),
+        ('id = "p101-relay"', 'id = "p101-air"', ["more than once: p101-air"]),
+        ('kind = "uplink"\nroom = "-"                    # the whole school\ndriver = "simulated"',
+         'kind = "uplink"\nroom = "-"', ["uplink", 'set driver = "simulated"']),
+        ("[agent]", "[agent", ["is not TOML"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, complaint: list[str]
+) -> None:
+    text = EXAMPLE.read_text()
+    assert old in text
+    config = tmp_path / "agent.toml"
+    config.write_text(text.replace(old, new))
+    assert command(["--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    for part in complaint:
+        assert part in said
+    assert "secret" not in said
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    assert command([]) == 2
+    assert command(["--help"]) == 0
