@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from devices.kind import Severity
 from hub.alarms.alarm import Alarm, AlarmChange, AlarmState, ChangeKind
-from hub.alarms.rules import acknowledged_state
+from hub.alarms.ledger import acknowledged_state
 from hub.alarms.tables import AlarmEvent, AlarmRow
 from hub.database import insert_into
 from hub.errors import Conflict, NotFound

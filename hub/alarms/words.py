@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devices.kind import Metric
 from hub.alarms.alarm import Plain
+from hub.alarms.conditions import Condition, Side, Step
 
 SCHOOL_DOWN = ("Trường mất kết nối", "School offline")
 LINK_DOWN = ("Đường truyền báo đứt", "The link reports down")
@@ -60,3 +61,30 @@ def stated(metric: Metric, value: Plain) -> tuple[str, str]:
     if isinstance(value, bool):
         return metric.label_vi, metric.label_en
     return f"{metric.label_vi}: {value}", f"{metric.label_en}: {value}"
+
+
+def sentence(text: str) -> str:
+    """The same with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def said(condition: Condition, step: Step) -> dict[str, Plain]:
+    """Title, detail, value, limit and unit as the alarm shows them."""
+    metric = condition.definition
+    if metric is None:
+        vi, en = reason(condition.reason)
+        vi, en = sentence(vi), sentence(en)
+    elif step.side in (Side.ABOVE, Side.BELOW):
+        vi, en = measured(condition.value, metric.unit, step.threshold, metric.decimals)
+    else:
+        vi, en = stated(metric, condition.value)
+    return {"title_vi": step.title_vi, "title_en": step.title_en, "detail_vi": vi, "detail_en": en,
+            "value": condition.value, "limit": step.threshold,
+            "unit": metric.unit if metric else None}  # fmt: skip
+
+
+def school_said(cause: Condition) -> dict[str, Plain]:
+    """What the alarm of a school that cannot be reached says."""
+    vi, en = LINK_DOWN if cause.metric else reason(cause.reason)
+    return {"title_vi": SCHOOL_DOWN[0], "title_en": SCHOOL_DOWN[1], "detail_vi": sentence(vi),
+            "detail_en": sentence(en), "value": cause.value, "limit": None, "unit": None}  # fmt: skip
