@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.passwords import hash_password, needs_new_hash, password_matches
@@ -56,6 +57,7 @@ async def create_account(
     for role, _ in grants:
         check_role(role)
     check_password(password)
+    username = username.strip().lower()
     if await _account(session, username) is not None:
         raise Conflict("the username is taken", field="username", value=username, fix="choose another")
     account = Account(
@@ -64,7 +66,7 @@ async def create_account(
     session.add(account)
     await session.flush()
     session.add_all(Grant(account_id=account.id, role=role, unit_code=unit) for role, unit in grants)
-    await session.flush()
+    await _flush_of_unit(session, ", ".join(unit for _, unit in grants))
     return account.id
 
 
@@ -132,7 +134,7 @@ async def create_token(
             expires_ms=expires_ms,
         )
     )
-    await session.flush()
+    await _flush_of_unit(session, unit_code)
     return secret
 
 
@@ -239,6 +241,14 @@ def check_password(password: str) -> None:
         raise Invalid(
             "the password is too short or too long", field="password", value=password, fix=f"use {limits}"
         )
+
+
+async def _flush_of_unit(session: AsyncSession, unit_code: str | None) -> None:
+    try:
+        await session.flush()
+    except IntegrityError:
+        fix = "use a code of GET /api/v1/organisation/units; `hub import` brings them in"
+        raise Invalid("there is no such unit", field="unit", value=unit_code, fix=fix) from None
 
 
 async def _account(session: AsyncSession, username: str) -> Account | None:

@@ -59,7 +59,7 @@ def new_postgres(postgres_server: str) -> str:
     name = f"test_{uuid.uuid4().hex}"
     server = postgres_server.replace("+psycopg", "")
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]  # a name of our own
+        connection.execute(f'CREATE DATABASE "{name}"')
     return f"{postgres_server}/{name}"
 
 
