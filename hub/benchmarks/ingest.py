@@ -86,7 +86,9 @@ def _send(url: str, load: Load, windowed: bool, ready: Any, go: Any, result: Any
 def _sender(url: str, load: Load, *, windowed: bool, timeout_s: float = 300) -> Iterator[tuple[Any, Any]]:
     context = multiprocessing.get_context("spawn")
     ready, go, result = context.Event(), context.Event(), context.Queue()
-    process = context.Process(target=_send, args=(url, load, windowed, ready, go, result, timeout_s), daemon=True)
+    process = context.Process(
+        target=_send, args=(url, load, windowed, ready, go, result, timeout_s), daemon=True
+    )
     process.start()
     ready.wait(120)
     try:

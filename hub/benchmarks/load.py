@@ -64,12 +64,14 @@ def _births(load: Load, now_ms: int) -> bytes:
                 birth.metrics.add(name=name, datatype=_FLOAT, float_value=0.0)
             for name in _NAMES[6:]:
                 birth.metrics.add(name=name, datatype=_INT32, int_value=0)
-            parts.append(packets.publish(f"spBv1.0/{group}/DBIRTH/{node}/d{device}", birth.SerializeToString()))
+            parts.append(
+                packets.publish(f"spBv1.0/{group}/DBIRTH/{node}/d{device}", birth.SerializeToString())
+            )
     return b"".join(parts)
 
 
 def prepare(load: Load, seed: int = 1) -> Prepared:
-    """Encode everything, with timestamps that rise as the load is expected to be sent (1 ms per node's turn)."""
+    """Encode everything, with timestamps that rise by 1 ms at each turn of a node."""
     chance = random.Random(seed)
     now_ms = time.time_ns() // 1_000_000
     prepared = Prepared(_births(load, now_ms))
@@ -81,7 +83,9 @@ def prepare(load: Load, seed: int = 1) -> Prepared:
         payload = Payload(timestamp=ts_ms, seq=(1 + load.devices + turn) & 255)
         _outbox(payload, turn + 1)
         for name in _NAMES[:6]:
-            payload.metrics.add(name=name, timestamp=ts_ms, datatype=_FLOAT, float_value=chance.random() * 100)
+            payload.metrics.add(
+                name=name, timestamp=ts_ms, datatype=_FLOAT, float_value=chance.random() * 100
+            )
         for name in _NAMES[6:]:
             payload.metrics.add(name=name, timestamp=ts_ms, datatype=_INT32, int_value=chance.randrange(1000))
         topic = f"spBv1.0/{group}/DDATA/{node}/d{turn % load.devices}"
@@ -107,7 +111,9 @@ class Sender:
                 if metric.name == "Outbox/Stored":
                     self.acknowledged[topic] = metric.long_value
 
-    async def send(self, prepared: Prepared, load: Load, *, births: bool, windowed: bool, timeout_s: float) -> float:
+    async def send(
+        self, prepared: Prepared, load: Load, *, births: bool, windowed: bool, timeout_s: float
+    ) -> float:
         """Send everything; return the UTC time of the first data packet in seconds.
 
         With a window, at most `load.window` payloads are unacknowledged at any time.

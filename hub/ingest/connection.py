@@ -132,7 +132,9 @@ class IngestConnection(asyncio.Protocol):
 
     # -- what the role calls ------------------------------------------------------------------------
 
-    async def open(self, client_id: str, will: packets.Will, username: str | None, password: str | None) -> None:
+    async def open(
+        self, client_id: str, will: packets.Will, username: str | None, password: str | None
+    ) -> None:
         """Send CONNECT, wait for the broker's answer, then keep the connection alive."""
         self._write(
             packets.connect(
@@ -193,8 +195,12 @@ class IngestConnection(asyncio.Protocol):
             self._write(packets.PINGREQ)
 
 
-async def dial(mqtt_url: str, deliver: Deliver, oversize: Callable[[bytes, int], None] | None = None,
-               tls: ssl.SSLContext | None = None) -> tuple[IngestConnection, str | None, str | None]:
+async def dial(
+    mqtt_url: str,
+    deliver: Deliver,
+    oversize: Callable[[bytes, int], None] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> tuple[IngestConnection, str | None, str | None]:
     """Open the socket to `mqtt://[user:password@]host:port`; return connection, user name, password."""
     url = urlsplit(mqtt_url)
     secure = url.scheme == "mqtts"

@@ -43,7 +43,6 @@ class Message(NamedTuple):
     route: Route
     raw: bytes
     payload: Payload | None
-    metrics: list[Payload.Metric]
     position: int
     reason: str = ""
 
@@ -98,21 +97,24 @@ class Decoder:
     def _message(self, topic: bytes, raw: bytes) -> Message:
         route = self._routes.get(topic) or self.route(topic)
         if route.node is None:
-            return Message(route, raw, None, [], 0, route.reason)
+            return Message(route, raw, None, 0, route.reason)
         position = 0
         try:
             payload = Payload.FromString(raw)
-            metrics = payload.metrics[:]
-            for metric in metrics[:64]:
-                str(metric.name)  # proto2 checks UTF-8 only when the text is read
-            if route.has_position and len(metrics) > 1:
-                if metrics[1].name == POSITION and metrics[0].name == EPOCH:
-                    position = metrics[1].long_value
-        except (DecodeError, UnicodeDecodeError) as error:
-            return Message(route, raw, None, [], 0, f"malformed: {error}")
+            metrics = payload.metrics
+            if (
+                route.has_position
+                and len(metrics) > 1
+                and (metrics[0].name, metrics[1].name) == (EPOCH, POSITION)
+            ):
+                position = metrics[1].long_value
+        except DecodeError as error:
+            return Message(route, raw, None, 0, f"malformed: {error}")
         if len(raw) > MAX_PAYLOAD_BYTES:
-            return Message(route, raw, None, [], position, f"oversize: {len(raw)} bytes, at most {MAX_PAYLOAD_BYTES}")
-        return Message(route, raw, payload, metrics, position)
+            return Message(
+                route, raw, None, position, f"oversize: {len(raw)} bytes, at most {MAX_PAYLOAD_BYTES}"
+            )
+        return Message(route, raw, payload, position)
 
     def batch(self, received: list[Received], received_ms: int) -> Batch:
         """Decode what came, drop what is durable already, and note which positions become durable."""
@@ -129,7 +131,7 @@ class Decoder:
                 position = 0
                 try:
                     payload = from_string(raw)
-                    metrics = payload.metrics[:]  # a list is much faster to read than the container
+                    metrics = payload.metrics
                     if len(metrics) > 1:
                         second = metrics[1]
                         if second.name == POSITION and (first := metrics[0]).name == EPOCH:
@@ -145,11 +147,11 @@ class Decoder:
                             if not new:
                                 batch.duplicates += 1
                                 continue
-                except (DecodeError, UnicodeDecodeError) as error:
-                    keep(Message(route, raw, None, [], 0, f"malformed: {error}"))
+                except DecodeError as error:
+                    keep(Message(route, raw, None, 0, f"malformed: {error}"))
                     keep_raw(message_bytes)
                     continue
-                keep(Message(route, raw, payload, metrics, position))
+                keep(Message(route, raw, payload, position))
                 keep_raw(message_bytes)
                 continue
             message = self._message(topic, raw)
@@ -173,13 +175,19 @@ class Decoder:
             node.positions.pop(next(iter(node.positions)))
         return node.positions.setdefault(epoch, Positions())
 
-    def _note_positions(self, message: Message, touched: dict[tuple[str, int], tuple[Node, Positions]]) -> bool:
+    def _note_positions(
+        self, message: Message, touched: dict[tuple[str, int], tuple[Node, Positions]]
+    ) -> bool:
         """Note what a birth, or a message off the short way, says of its outbox; False for a duplicate."""
         node = message.route.node
         if node is None or (message.payload is None and not message.position):
             return True
         payload = message.payload or Payload.FromString(message.raw)
-        values = {metric.name: metric.long_value for metric in payload.metrics[:64] if metric.name.startswith("Outbox/")}
+        values = {
+            metric.name: metric.long_value
+            for metric in payload.metrics[:64]
+            if metric.name.startswith("Outbox/")
+        }
         epoch = values.get(EPOCH, 0)
         if not epoch:
             return True

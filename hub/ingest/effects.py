@@ -40,10 +40,16 @@ class QuarantineGate:
         self._window_ms = 0
         self._kept: Counter[tuple[str, str]] = Counter()
 
-    def admit(self, effects: Effects, message: Message, reason: str, detail: str, received_ms: int, key: str) -> None:
-        """Count one unusable payload; keep it unless its sender's allowance for the reason is used up."""
+    def count(self, reason: str) -> None:
+        """Count something unusable of which there is nothing to keep."""
         self.total += 1
         self.by_reason[reason] += 1
+
+    def admit(
+        self, effects: Effects, message: Message, reason: str, detail: str, received_ms: int, key: str
+    ) -> None:
+        """Count one unusable payload; keep it unless its sender's allowance for the reason is used up."""
+        self.count(reason)
         if received_ms - self._window_ms > _QUARANTINE_WINDOW_MS or len(self._kept) > 10_000:
             self._window_ms = received_ms
             self._kept.clear()

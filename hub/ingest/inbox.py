@@ -21,7 +21,7 @@ def node_part(topic: bytes) -> bytes:
 
 
 def fair_share(counts: dict[bytes, int], room: int) -> int:
-    """Return the largest share such that min(count, share) over all senders fits into `room` (max-min fair)."""
+    """Return the largest share with which min(count, share) of all fits into `room` (max-min fair)."""
     left, share = room, 0
     for index, count in enumerate(sorted(counts.values())):
         senders = len(counts) - index

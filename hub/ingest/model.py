@@ -98,9 +98,9 @@ class Node:
     """One edge node and its Sparkplug session."""
 
     __slots__ = (
-        "acknowledge_due", "aliases", "bd_seq", "claimed", "clock_offset_ms", "devices", "epoch", "gap_since_ms",
-        "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "last_acknowledged_ms", "positions",
-        "sender", "simulated", "skew_ms", "software", "tracker", "unreborn_ms", "verified",
+        "aliases", "bd_seq", "claimed", "clock_offset_ms", "devices", "epoch", "gap_since_ms", "group",
+        "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "positions", "sender", "simulated",
+        "skew_ms", "software", "tracker", "unreborn_ms", "verified",
     )  # fmt: skip
 
     def __init__(self, group: str, node_id: str) -> None:
@@ -124,7 +124,5 @@ class Node:
         self.epoch = 0
         self.positions: dict[int, Positions] = {}
         self.gap_since_ms = 0
-        self.acknowledge_due = False
-        self.last_acknowledged_ms = 0
         self.unreborn_ms = 0
         self.held: list[tuple[int, Any]] = []

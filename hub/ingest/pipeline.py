@@ -77,7 +77,7 @@ class Pipeline:
                 self._journalled.set()
 
     async def _journal_batch(self, batch: Batch) -> int:
-        """Commit a batch, trying again as long as the disk refuses; return its entry id, 0 if it was empty."""
+        """Commit a batch, again and again while the disk refuses; return its entry id, 0 if it was empty."""
         wait_s = 0.2
         while batch.raw or batch.positions:
             try:

@@ -25,8 +25,9 @@ NODE_OFFLINE = OfflineRule(
 )
 
 _ABOUT = frozenset(
-    (BD_SEQ, REBIRTH, EPOCH, "Outbox/Position", "Outbox/First", "Outbox/Stored", "Properties/Kind", "Properties/Room",
-     "Properties/Name", "Properties/Heartbeat", "Properties/Simulated", "Simulation/Clock Offset")
+    (BD_SEQ, REBIRTH, EPOCH, "Outbox/Position", "Outbox/First", "Outbox/Stored", "Properties/Kind",
+     "Properties/Room", "Properties/Name", "Properties/Heartbeat", "Properties/Simulated",
+     "Simulation/Clock Offset")
 )  # fmt: skip
 """What a birth says about the sender rather than about the room."""
 
@@ -87,7 +88,9 @@ class Directory:
 
     def subject(self, device: Device) -> Subject:
         """Name the device to the alarms."""
-        return Subject(self.school_of(device.node), device.shown_room, device.node.id, device.id or None, device.kind_id)
+        return Subject(
+            self.school_of(device.node), device.shown_room, device.node.id, device.id or None, device.kind_id
+        )
 
     def offline_rule(self, device: Device) -> OfflineRule | None:
         """Return when the absence of this device is an alarm; None for what nobody has claimed."""
@@ -141,7 +144,7 @@ class Directory:
             device.slots[name] = slot
             if metric.HasField("alias"):
                 node.aliases[metric.alias] = (device, slot)
-        # a metric of the session before that is no longer declared keeps its history, not its place on screens
+        # a metric that is no longer declared keeps its history, not its place on screens
 
 
 def _about(payload: Payload) -> dict[str, bool | int | str]:

@@ -22,15 +22,16 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS remembered (sender TEXT, device TEXT, body BLOB NOT NULL, PRIMARY KEY (sender, device))
-WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS remembered (
+    sender TEXT, device TEXT, body BLOB NOT NULL, PRIMARY KEY (sender, device)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), entry_id INTEGER NOT NULL);
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is to be remembered, already encoded: (sender, device id, body), and up to which entry it holds."""
+    """What is to be remembered: encoded (sender, device id, body), and the entry up to which it holds."""
 
     entry_id: int
     bodies: list[tuple[str, str, bytes]]
@@ -81,7 +82,9 @@ class FollowerState:
 
 def snapshot_of(devices: list[Device], entry_id: int) -> Snapshot:
     """Encode the devices (a node is its device "")."""
-    return Snapshot(entry_id, [(device.node.sender, device.id, _encode(_remember(device))) for device in devices])
+    return Snapshot(
+        entry_id, [(device.node.sender, device.id, _encode(_remember(device))) for device in devices]
+    )
 
 
 def _remember(device: Device) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hub.ingest.mirror import Mirror
 from hub.ingest.pipeline import Pipeline
 from hub.ingest.rebirth import RebirthRequests
 from hub.ingest.records import Records
+from hub.ingest.requests import Requests
 from hub.ingest.sessions import Directory
 
 try:
@@ -35,10 +36,11 @@ class Status:
         mirror: Mirror,
         rebirths: RebirthRequests,
         records: Records,
+        requests: Requests,
     ) -> None:
         self.topic = f"hub/status/ingest/{shard}"
         self.broker_dropped = 0
-        self.requests_dropped = 0
+        self._requests = requests
         self._shard, self._started_ms = shard, started_ms
         self._inbox, self._pipeline, self._journal, self._applier = inbox, pipeline, journal, applier
         self._directory, self._mirror, self._rebirths, self._records = directory, mirror, rebirths, records
@@ -59,7 +61,7 @@ class Status:
             "started_ms": self._started_ms,
             "ts_ms": now_ms,
             "messages": self._pipeline.messages,
-            "values": self._applier.values,
+            "values": self._applier.value_count,
             "applied_ms": self._pipeline.applied_ms,
             "messages_per_s": round(self._per_s, 1),
             "duplicates": self._pipeline.duplicates,
@@ -67,12 +69,14 @@ class Status:
             "quarantined_by_reason": dict(quarantine.by_reason.most_common(20)),
             "quarantine_unkept": quarantine.unkept,
             "lost_declared": sum(
-                positions.lost for node in self._directory.nodes.values() for positions in node.positions.values()
+                positions.lost
+                for node in self._directory.nodes.values()
+                for positions in node.positions.values()
             ),
             "shed_live": self._mirror.shed,
             "inbox_messages": len(self._inbox),
             "inbox_dropped": self._inbox.dropped_total,
-            "requests_dropped": self.requests_dropped,
+            "requests_dropped": self._requests.dropped,
             "records_dropped": self._records.dropped,
             "journal_entries": self._journal.entries,
             "journal_lag_entries": self._journal.last_id - self._pipeline.cursor,

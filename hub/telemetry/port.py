@@ -80,7 +80,14 @@ class TelemetryReader(Protocol):
     """Held by the web role."""
 
     def query(
-        self, key: Key, name: str, start_ms: int, end_ms: int, step_ms: int | None, aggregate: Aggregate, limit: int
+        self,
+        key: Key,
+        name: str,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int | None,
+        aggregate: Aggregate,
+        limit: int,
     ) -> list[Point]:
         """Return points of [start, end) in time order; with a step, one per step that has values."""
 

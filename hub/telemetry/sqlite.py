@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +46,10 @@ def _table(day: int) -> str:
     return f"sample_{datetime.fromtimestamp(day * 86_400, UTC):%Y%m%d}"
 
 
+def _insert_into(table: str) -> str:
+    return f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?)"  # noqa: S608  # the name is made above
+
+
 def _day(table: str) -> int:
     return int(datetime.strptime(table[7:] + "+0000", "%Y%m%d%z").timestamp()) // 86_400
 
@@ -67,11 +71,13 @@ class SqliteWriter:
         self._places: dict[tuple[int, str, int], int] = {}
         self._new_series: list[tuple[int, str, str, str]] = []
         self._new_fields: list[tuple[int, int, str, int]] = []
-        self._tables = {table: f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?)" for table in _tables(self._db)}
+        self._tables = {table: _insert_into(table) for table in _tables(self._db)}
         by_id: dict[int, Series] = {}
         for row in self._db.execute("SELECT group_code, node, device, id FROM series"):
             by_id[row[3]] = self._series[row[0], row[1], row[2]] = Series((row[0], row[1], row[2]), row[3])
-        for series_id, place, name, datatype in self._db.execute("SELECT * FROM field ORDER BY series_id, place"):
+        for series_id, place, name, datatype in self._db.execute(
+            "SELECT * FROM field ORDER BY series_id, place"
+        ):
             self._number(by_id[series_id], place, name, datatype)
         self._next_id = max(by_id, default=0) + 1
 
@@ -128,7 +134,7 @@ class SqliteWriter:
                 " ordinal INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (series_id, ts_ms, ordinal))"
                 " WITHOUT ROWID"
             )
-            self._tables[table] = f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?)"
+            self._tables[table] = _insert_into(table)
         return self._tables[table]
 
     def flush(self) -> None:
@@ -168,7 +174,14 @@ class SqliteReader:
         return self._db
 
     def query(
-        self, key: Key, name: str, start_ms: int, end_ms: int, step_ms: int | None, aggregate: Aggregate, limit: int
+        self,
+        key: Key,
+        name: str,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int | None,
+        aggregate: Aggregate,
+        limit: int,
     ) -> list[Point]:
         """Return points of [start, end) in time order, at most `limit`."""
         with self._lock:
@@ -180,17 +193,17 @@ class SqliteReader:
     def latest(self, key: Key, name: str, before_ms: int) -> Point | None:
         """Return the newest value before `before_ms`, looking back over all days kept."""
         with self._lock:
-            newest: Point | None = None
-            for newest in self._points(key, name, 0, before_ms):
-                pass
-            return newest
+            newest = deque(self._points(key, name, 0, before_ms), maxlen=1)
+            return newest[0] if newest else None
 
     def _points(self, key: Key, name: str, start_ms: int, end_ms: int) -> Iterator[Point]:
         db = self._open()
         row = db.execute("SELECT id FROM series WHERE (group_code, node, device) = (?, ?, ?)", key).fetchone()
         if row is None:
             return
-        fields = db.execute("SELECT name, datatype FROM field WHERE series_id=? ORDER BY place", row).fetchall()
+        fields = db.execute(
+            "SELECT name, datatype FROM field WHERE series_id=? ORDER BY place", row
+        ).fetchall()
         wanted = {place for place, (known, _) in enumerate(fields) if known == name}
         codes = "".join(packed_rows.code(datatype) for _, datatype in fields)
         for table in _tables(db):
@@ -198,7 +211,8 @@ class SqliteReader:
             if day_ms >= end_ms or day_ms + _DAY_MS <= start_ms:
                 continue
             for ts_ms, packed in db.execute(
-                f"SELECT ts_ms, packed FROM {table} WHERE series_id=? AND ts_ms>=? AND ts_ms<? ORDER BY ts_ms, ordinal",
+                f"SELECT ts_ms, packed FROM {table} WHERE series_id=?"  # noqa: S608  # a name of ours
+                " AND ts_ms>=? AND ts_ms<? ORDER BY ts_ms, ordinal",
                 (row[0], start_ms, end_ms),
             ):
                 for place, value in packed_rows.unpack(codes, packed):

@@ -1,0 +1,95 @@
+"""What people decided elsewhere: alarms acknowledged, nodes claimed, quarantined payloads to read again.
+
+The web role commits to the database, then says so on the broker; the database is what counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import orjson
+
+from hub.alarms.rules import AlarmBook
+from hub.ingest.apply import Applier
+from hub.ingest.decode import Decoder
+from hub.ingest.pipeline import Pipeline
+from hub.ingest.records import Records
+from hub.ingest.sessions import Directory
+
+_MAX_WAITING = 1000
+
+
+class Requests:
+    """A bounded queue of requests and the loop that answers them."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        book: AlarmBook,
+        applier: Applier,
+        pipeline: Pipeline,
+        decoder: Decoder,
+        records: Records,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.dropped = 0
+        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_MAX_WAITING)
+        self._directory, self._book, self._applier = directory, book, applier
+        self._pipeline, self._decoder, self._records = pipeline, decoder, records
+        self._now_ms = now_ms
+
+    def put(self, topic: str, payload: bytes) -> None:
+        """Take a request from the broker; counted and dropped when too many wait."""
+        try:
+            self._queue.put_nowait((topic, payload))
+        except asyncio.QueueFull:
+            self.dropped += 1
+
+    async def answer(self) -> None:
+        while True:
+            topic, payload = await self._queue.get()
+            try:
+                request = orjson.loads(payload)
+            except orjson.JSONDecodeError:
+                continue
+            if not isinstance(request, dict):
+                continue
+            if topic == "hub/changed/alarms":
+                await self._alarm_changed(str(request.get("id")))
+            elif topic == "hub/changed/registry":
+                await self._registry_changed(str(request.get("group")), str(request.get("node")))
+            elif topic == "hub/request/quarantine-replay":
+                ids = request.get("ids")
+                await self._replay(
+                    [one for one in ids if isinstance(one, int)] if isinstance(ids, list) else []
+                )
+
+    async def _alarm_changed(self, alarm_id: str) -> None:
+        alarm = await self._records.alarm(alarm_id)
+        if alarm is not None and alarm.acknowledged_by is not None:
+            now_ms = self._now_ms()
+            self._book.acknowledge(
+                alarm_id, alarm.acknowledged_by, alarm.comment, alarm.acknowledged_ms or now_ms
+            )
+
+    async def _registry_changed(self, group: str, node_id: str) -> None:
+        self._directory.claims, self._directory.known_schools = await self._records.decisions()
+        node = self._directory.nodes.get(f"{group}/{node_id}")
+        if node is None:
+            return
+        async with self._pipeline.lock:
+            self._applier.reclaim(node, self._now_ms())
+
+    async def _replay(self, ids: list[int]) -> None:
+        found = await self._records.quarantined(ids)
+        used: list[int] = []
+        async with self._pipeline.lock:
+            for number, (topic, raw) in found.items():
+                message = self._decoder.parse([(topic.encode(), raw)])[0]
+                rows, ok = self._applier.replay(number, self._now_ms(), message)
+                await self._pipeline.store(rows)
+                if ok:
+                    used.append(number)
+        if used:
+            await self._records.mark_replayed(used, self._now_ms())
