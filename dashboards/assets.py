@@ -1,4 +1,4 @@
-"""Serve the pages' own files under an address that changes with their content, so that they cache for good."""
+"""Serve the pages' own files under an address that changes with their content, to be cached for good."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
 
 for _type, _suffix in (("text/javascript", ".js"), ("font/woff2", ".woff2"), ("image/svg+xml", ".svg")):
-    mimetypes.add_type(_type, _suffix)  # a bare Debian may know none of them, and nosniff would refuse modules
+    mimetypes.add_type(
+        _type, _suffix
+    )  # a bare Debian may know none of them, and nosniff would refuse modules
 
 
 def digest(root: Path = ROOT) -> str:

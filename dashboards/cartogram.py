@@ -128,10 +128,15 @@ def fill(ring: Sequence[Point], wanted: int) -> tuple[list[Cell], float, Point]:
         low, high = (scale, high) if len(cover(scale)) < wanted else (low, scale)
     cells = set(cover(high))
     while len(cells) > wanted:
-        middle = (sum(centre(c)[0] for c in cells) / len(cells), sum(centre(c)[1] for c in cells) / len(cells))
+        middle = (
+            sum(centre(c)[0] for c in cells) / len(cells),
+            sum(centre(c)[1] for c in cells) / len(cells),
+        )
         edge = [c for c in cells if len(pieces(cells - {c})) == 1]
         cells.discard(
-            min(edge, key=lambda c: (sum(n in cells for n in neighbours(c)), -math.dist(centre(c), middle), c))
+            min(
+                edge, key=lambda c: (sum(n in cells for n in neighbours(c)), -math.dist(centre(c), middle), c)
+            )
         )
     return sorted(cells), high, (left, top)
 

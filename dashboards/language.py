@@ -48,11 +48,12 @@ def catalogue(language: str) -> Catalogue:
     for entry in entries:
         if not entry.id or entry.fuzzy:
             continue
-        if isinstance(entry.id, (list, tuple)):
-            if all(entry.string):
-                messages[entry.id[0]] = [str(form) for form in entry.string]
-        elif entry.string:
-            messages[str(entry.id)] = str(entry.string)
+        forms = entry.string
+        if isinstance(forms, str):
+            if forms:
+                messages[str(entry.id)] = forms
+        elif forms and all(forms):
+            messages[entry.id[0]] = list(forms)
     return Catalogue(language, messages)
 
 

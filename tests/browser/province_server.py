@@ -23,15 +23,23 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from dashboards.pages import mount
+from hub.web.policy import HEADERS
+from tests.browser.api_stand_in import Records, router
 
 Json = dict[str, Any]
 
 SCHOOLS = Path(__file__).parents[2] / "devices" / "province" / "schools.csv"
 SHORT = {
-    "703": "TP. Tây Ninh", "709": "TX. Hòa Thành", "712": "TX. Trảng Bàng", "710": "Gò Dầu", "711": "Bến Cầu",
-    "707": "Dương Minh Châu", "706": "Tân Châu", "705": "Tân Biên", "708": "Châu Thành",
-}  # fmt: skip
-CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    "703": "TP. Tây Ninh",
+    "709": "TX. Hòa Thành",
+    "712": "TX. Trảng Bàng",
+    "710": "Gò Dầu",
+    "711": "Bến Cầu",
+    "707": "Dương Minh Châu",
+    "706": "Tân Châu",
+    "705": "Tân Biên",
+    "708": "Châu Thành",
+}
 
 
 def now_ms() -> int:
@@ -42,7 +50,10 @@ def now_ms() -> int:
 def walk(chance: random.Random, start: float, end: float, jitter: float, steps: int = 60) -> list[float]:
     """Make a plausible hour: a line from `start` to `end` with some noise, one value a minute."""
     return [
-        max(0.0, start + (end - start) * i / (steps - 1) + chance.gauss(0, jitter) * math.sin(math.pi * i / steps))
+        max(
+            0.0,
+            start + (end - start) * i / (steps - 1) + chance.gauss(0, jitter) * math.sin(math.pi * i / steps),
+        )
         for i in range(steps)
     ]
 
@@ -50,7 +61,9 @@ def walk(chance: random.Random, start: float, end: float, jitter: float, steps: 
 class Province:
     """A generated `WallPicture` and the streams that show it."""
 
-    def __init__(self, source: Path, schools: int | None = None, seed: int = 7, troubled: bool = True) -> None:
+    def __init__(
+        self, source: Path, schools: int | None = None, seed: int = 7, troubled: bool = True
+    ) -> None:
         chance = random.Random(seed)
         with source.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -66,11 +79,17 @@ class Province:
             rooms = chance.randint(8, 34)
             schools.append(
                 {
-                    "code": row["code"], "name": row["name"], "level": row["level"], "district": row["district_code"],
-                    "state": "ok", "rooms": rooms, "rooms_online": rooms, "devices": rooms * 5,
+                    "code": row["code"],
+                    "name": row["name"],
+                    "level": row["level"],
+                    "district": row["district_code"],
+                    "state": "ok",
+                    "rooms": rooms,
+                    "rooms_online": rooms,
+                    "devices": rooms * 5,
                     "devices_online": rooms * 5 - chance.randint(0, 2),
                 }
-            )  # fmt: skip
+            )
         alarms: list[Json] = []
         if troubled:
             self._trouble(chance, schools, alarms)
@@ -95,41 +114,61 @@ class Province:
             capacity = chance.choice([100_000, 200_000, 300_000, 500_000, 1_000_000])
             uplinks.append(
                 {
-                    "school": school["code"], "name": school["name"], "capacity_kbps": capacity,
-                    "rx_kbps": int(capacity * peak / 100), "tx_kbps": int(capacity * peak / 480),
-                    "utilisation": round(peak, 1), "latency_ms": 9 + chance.random() * (140 if i == 0 else 22),
-                    "loss": 1.8 if i == 0 else 0.0, "history": hour,
+                    "school": school["code"],
+                    "name": school["name"],
+                    "capacity_kbps": capacity,
+                    "rx_kbps": int(capacity * peak / 100),
+                    "tx_kbps": int(capacity * peak / 480),
+                    "utilisation": round(peak, 1),
+                    "latency_ms": 9 + chance.random() * (140 if i == 0 else 22),
+                    "loss": 1.8 if i == 0 else 0.0,
+                    "history": hour,
                 }
-            )  # fmt: skip
+            )
         return {
-            "version": self.version, "ts_ms": now, "simulated": True, "clock_offset_ms": -5 * 3_600_000,
+            "version": self.version,
+            "ts_ms": now,
+            "simulated": True,
+            "clock_offset_ms": -5 * 3_600_000,
             "districts": [
                 {"code": c, "name": n, "short": SHORT[c], "schools": sum(s["district"] == c for s in schools)}
                 for c, n in names.items()
             ],
             "schools": schools,
             "figures": {
-                "schools_online": len(online), "schools_total": len(schools),
-                "rooms_online": total("rooms_online"), "rooms_total": total("rooms"),
-                "devices_online": total("devices_online"), "devices_total": total("devices"),
-                "rx_kbps": rx, "tx_kbps": rx // 5, "capacity_kbps": rx * 2,
+                "schools_online": len(online),
+                "schools_total": len(schools),
+                "rooms_online": total("rooms_online"),
+                "rooms_total": total("rooms"),
+                "devices_online": total("devices_online"),
+                "devices_total": total("devices"),
+                "rx_kbps": rx,
+                "tx_kbps": rx // 5,
+                "capacity_kbps": rx * 2,
                 "alarms_open": len(open_now),
                 "alarms_unacknowledged": sum(a["state"] == "unacknowledged" for a in open_now),
                 "alarms_by_severity": {
-                    level: sum(a["severity"] == level for a in open_now) for level in ("critical", "major", "minor")
+                    level: sum(a["severity"] == level for a in open_now)
+                    for level in ("critical", "major", "minor")
                 },
                 "history": {
                     "schools_online": [round(v) for v in walk(chance, len(schools), len(online), 1)],
-                    "rooms_online": [round(v) for v in walk(chance, total("rooms"), total("rooms_online"), 9)],
-                    "devices_online": [round(v) for v in walk(chance, total("devices"), total("devices_online"), 40)],
+                    "rooms_online": [
+                        round(v) for v in walk(chance, total("rooms"), total("rooms_online"), 9)
+                    ],
+                    "devices_online": [
+                        round(v) for v in walk(chance, total("devices"), total("devices_online"), 40)
+                    ],
                     "rx_kbps": [round(v) for v in walk(chance, rx * 0.6, rx, rx / 20)],
                     "alarms_open": [round(v) for v in walk(chance, 3 if few else 6, len(open_now), 1)],
                     "alarms_unacknowledged": [round(v) for v in walk(chance, 1, 3, 1)],
                 },
             },
-            "alarms": alarms, "alarms_total": len(alarms), "uplinks": uplinks,
+            "alarms": alarms,
+            "alarms_total": len(alarms),
+            "uplinks": uplinks,
             "status": {"ingest_online": True, "data_ms": now, "messages_per_s": 1204.0, "quarantined": 0},
-        }  # fmt: skip
+        }
 
     def _trouble(self, chance: random.Random, schools: list[Json], alarms: list[Json]) -> None:
         def pick(district: str, count: int) -> list[Json]:
@@ -139,19 +178,53 @@ class Province:
         few = len(schools) < 100
         now = now_ms()
         plan = [
-            ("706", "offline", 1 if few else 9), ("706", "critical", 0 if few else 2), ("706", "major", 0 if few else 5),
-            ("706", "minor", 0 if few else 4), ("711", "offline", 0 if few else 2), ("711", "major", 1 if few else 3),
-            ("711", "critical", 0 if few else 1), ("712", "major", 0 if few else 2), ("712", "minor", 1 if few else 3),
-            ("708", "unknown", 0 if few else 1), ("703", "minor", 0 if few else 2), ("707", "minor", 0 if few else 1),
-            ("705", "major", 0 if few else 1), ("705", "offline", 0 if few else 1), ("709", "unknown", 1),
+            ("706", "offline", 1 if few else 9),
+            ("706", "critical", 0 if few else 2),
+            ("706", "major", 0 if few else 5),
+            ("706", "minor", 0 if few else 4),
+            ("711", "offline", 0 if few else 2),
+            ("711", "major", 1 if few else 3),
+            ("711", "critical", 0 if few else 1),
+            ("712", "major", 0 if few else 2),
+            ("712", "minor", 1 if few else 3),
+            ("708", "unknown", 0 if few else 1),
+            ("703", "minor", 0 if few else 2),
+            ("707", "minor", 0 if few else 1),
+            ("705", "major", 0 if few else 1),
+            ("705", "offline", 0 if few else 1),
+            ("709", "unknown", 1),
             ("703", "critical", 1 if few else 0),
-        ]  # fmt: skip
+        ]
         words = {
-            "offline": ("Trường mất kết nối", "School offline", "Đường truyền ngắt", "The uplink is down", "critical"),
-            "critical": ("Ngập nước / rò nước", "Water leak", "Cảm biến nước báo ướt", "The sensor is wet", "critical"),
-            "major": ("Máy chiếu lỗi đèn", "Projector lamp fault", "Đèn hỏng", "The lamp has failed", "major"),
-            "minor": ("Nồng độ CO₂ cao", "CO₂ high", "1.240 ppm, ngưỡng 1.200 ppm", "1,240 ppm, limit 1,200 ppm", "minor"),
-        }  # fmt: skip
+            "offline": (
+                "Trường mất kết nối",
+                "School offline",
+                "Đường truyền ngắt",
+                "The uplink is down",
+                "critical",
+            ),
+            "critical": (
+                "Ngập nước / rò nước",
+                "Water leak",
+                "Cảm biến nước báo ướt",
+                "The sensor is wet",
+                "critical",
+            ),
+            "major": (
+                "Máy chiếu lỗi đèn",
+                "Projector lamp fault",
+                "Đèn hỏng",
+                "The lamp has failed",
+                "major",
+            ),
+            "minor": (
+                "Nồng độ CO₂ cao",
+                "CO₂ high",
+                "1.240 ppm, ngưỡng 1.200 ppm",
+                "1,240 ppm, limit 1,200 ppm",
+                "minor",
+            ),
+        }
         for district, state, count in plan:
             for school in pick(district, count):
                 school["state"] = state
@@ -163,18 +236,33 @@ class Province:
                 taken = chance.random() < 0.5
                 alarms.append(
                     {
-                        "id": f"a{len(alarms):03}", "school": school["code"],
+                        "id": f"a{len(alarms):03}",
+                        "school": school["code"],
                         "room": "-" if state == "offline" else f"P{chance.randint(101, 112)}",
-                        "node": f"{school['code']}-a1", "device": "x", "kind": "uplink", "metric": "", "condition": "",
-                        "severity": severity, "state": "acknowledged" if taken else "unacknowledged",
-                        "title_vi": vi, "title_en": en, "detail_vi": detail_vi, "detail_en": detail_en,
-                        "value": None, "limit": None, "unit": None,
-                        "raised_ms": now - chance.randint(180, 9_000) * 1000, "returned_ms": None,
+                        "node": f"{school['code']}-a1",
+                        "device": "x",
+                        "kind": "uplink",
+                        "metric": "",
+                        "condition": "",
+                        "severity": severity,
+                        "state": "acknowledged" if taken else "unacknowledged",
+                        "title_vi": vi,
+                        "title_en": en,
+                        "detail_vi": detail_vi,
+                        "detail_en": detail_en,
+                        "value": None,
+                        "limit": None,
+                        "unit": None,
+                        "raised_ms": now - chance.randint(180, 9_000) * 1000,
+                        "returned_ms": None,
                         "acknowledged_ms": now - 60_000 if taken else None,
-                        "acknowledged_by": chance.choice(["N. V. Hùng", "T. T. Mai", "L. Q. Bảo"]) if taken else None,
-                        "comment": None, "suppressed_by": None,
+                        "acknowledged_by": chance.choice(["N. V. Hùng", "T. T. Mai", "L. Q. Bảo"])
+                        if taken
+                        else None,
+                        "comment": None,
+                        "suppressed_by": None,
                     }
-                )  # fmt: skip
+                )
                 if state == "offline":
                     for i in range(3):
                         child = {**alarms[-1], "id": f"{alarms[-1]['id']}-{i}", "state": "suppressed"}
@@ -183,7 +271,9 @@ class Province:
     def send(self, event: str, data: Json) -> None:
         """Send one event to every open stream."""
         for queue in self.streams:
-            queue.put_nowait(f"id: {now_ms()}\nevent: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n")
+            queue.put_nowait(
+                f"id: {now_ms()}\nevent: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+            )
 
     async def beats(self) -> None:
         """Beat once a second."""
@@ -207,8 +297,8 @@ class Province:
             self.streams.discard(queue)
 
 
-def build(province: Province) -> FastAPI:
-    """Put pages, stream and levers together."""
+def build(province: Province, records: Records) -> FastAPI:
+    """Put pages, stream, API and levers together."""
     app = FastAPI(openapi_url=None)
     beats: list[asyncio.Task[None]] = []
 
@@ -217,15 +307,16 @@ def build(province: Province) -> FastAPI:
         if not beats:
             beats.append(asyncio.create_task(province.beats()))
         response: Response = await call_next(request)
-        response.headers["Content-Security-Policy"] = CSP
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.update(HEADERS)  # with the hub's own policy, or the tests would prove little
         return response
 
     @app.get("/api/v1/wall/{wall}/stream")
     async def stream(wall: str) -> Response:
         if not province.accepting:
             return JSONResponse({"title": "away", "status": 503}, status_code=503)
-        return StreamingResponse(province.events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return StreamingResponse(
+            province.events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     @app.post("/lever")
     async def lever(request: Request) -> Json:
@@ -244,6 +335,7 @@ def build(province: Province) -> FastAPI:
     async def whole() -> Json:
         return province.picture
 
+    app.include_router(router(records))
     mount(app, simulated=True)
     return app
 
@@ -257,7 +349,13 @@ def main() -> None:
     options.add_argument("--calm", action="store_true")
     chosen = options.parse_args()
     province = Province(chosen.source, chosen.schools, troubled=not chosen.calm)
-    uvicorn.run(build(province), host="127.0.0.1", port=chosen.port, log_level="warning", timeout_graceful_shutdown=1)
+    uvicorn.run(
+        build(province, Records(province.picture)),
+        host="127.0.0.1",
+        port=chosen.port,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
 
 
 if __name__ == "__main__":

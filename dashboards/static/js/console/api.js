@@ -40,13 +40,21 @@ export const post = (path, body) => call("POST", path, body);
 
 export const signInAddress = () => `/login?next=${encodeURIComponent(location.pathname + location.hash)}`;
 
-// Who is looking; a page for people sends strangers (and wall screens) to sign in.
-export async function visitor() {
-  try {
-    return await get("/api/v1/session");
-  } catch (problem) {
-    if (problem.status === 401 || problem.status === 403) location.replace(signInAddress());
-    throw problem;
+const RETRY_MS = 3000;
+
+// Who is looking; a page for people sends strangers (and wall screens) to sign in, and waits for a hub that is away.
+export async function visitor(waiting) {
+  for (;;) {
+    try {
+      return await get("/api/v1/session");
+    } catch (problem) {
+      if (problem.status === 401 || problem.status === 403) {
+        location.replace(signInAddress());
+        return new Promise(() => {}); // nothing more happens on this page
+      }
+      waiting(problem);
+      await new Promise((resume) => setTimeout(resume, RETRY_MS + Math.random() * RETRY_MS));
+    }
   }
 }
 

@@ -44,7 +44,7 @@ export class Listing {
       if (mine !== this.asked) return;
       const why = problem.status === 403 ? t("You may not see this.") : problem.status === 0 ? t("The hub did not answer.") : problem.message;
       if (this.seenMs === null) this.say("failed", why);
-      else this.say("stale", `${why} ${t("Shown as of {time}.", { time: clockTime(this.seenMs) })}`);
+      else this.say("stale", [why, t("Shown as of {time}.", { time: clockTime(this.seenMs) })].join(" "));
     }
   }
 

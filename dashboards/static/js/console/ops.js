@@ -27,7 +27,14 @@ async function schoolNames() {
   return names;
 }
 
-const who = await visitor();
+const link = byId("link");
+const show = (state) => {
+  link.dataset.state = state;
+  text(link.querySelector("span"), { live: t("LIVE"), lost: t("CONNECTION LOST") }[state] ?? t("CONNECTING"));
+};
+
+const who = await visitor(() => show("lost"));
+show("starting");
 greet(who);
 const names = await schoolNames();
 const schoolName = (code) => names.get(code) ?? code;
@@ -48,12 +55,6 @@ const ring = () => {
     rung = null;
     lists.alarms.refresh();
   }, 300);
-};
-
-const link = byId("link");
-const show = (state) => {
-  link.dataset.state = state;
-  text(link.querySelector("span"), { live: t("LIVE"), lost: t("CONNECTION LOST") }[state] ?? t("CONNECTING"));
 };
 
 if (who.permissions.includes("wall.read"))

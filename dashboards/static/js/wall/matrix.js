@@ -57,7 +57,7 @@ export class Matrix {
       if (!this.named) return;
       className(cell.shape, `shape ${school.state}`);
       text(cell.name, shortName(school.name));
-      text(cell.rooms, school.state === "unknown" ? NOTHING : `${number(school.rooms_online)}/${number(school.rooms)}`);
+      text(cell.rooms, school.state === "unknown" ? NOTHING : school.rooms_online === school.rooms ? number(school.rooms) : `${number(school.rooms_online)}/${number(school.rooms)}`);
     });
     const online = members.filter((school) => !AWAY.has(school.state)).length;
     const lost = members.filter((school) => school.state === "offline").length;

@@ -1,0 +1,141 @@
+"""Sign-in, landing page and operations console in a real Chromium."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.api_stand_in import PASSWORD
+from tests.browser.conftest import Open
+from tests.browser.test_wall import overflow
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+REFUSED = (
+    "status of 401",
+    "status of 409",
+    "status of 422",
+    "status of 503",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+)
+
+
+async def signed_in(open_page: Open, hub: Any, path: str) -> Page:
+    """Open a page the way a person does: be sent to sign in, and arrive."""
+    watched = await open_page(f"{hub.url}{path}", ready="#sign-in", expected=REFUSED, width=1440, height=900)
+    page: Page = watched.page
+    await page.fill("#username", "mai")
+    await page.fill("#password", PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(lambda url: "/login" not in url)
+    await expect(page.locator("#who")).to_have_text("Trần Thị Mai")
+    return page
+
+
+async def test_a_wrong_password_is_said_and_the_right_one_leads_on(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = (await open_page(f"{hub.url}/ops", ready="#sign-in", expected=REFUSED)).page
+    await page.fill("#username", "mai")
+    await page.fill("#password", "wrong")
+    await page.click("button[type=submit]")
+    await expect(page.locator("#problem")).to_have_text("Tên đăng nhập hoặc mật khẩu không đúng.")
+    await page.fill("#password", PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(lambda url: url.split("#")[0].endswith("/ops"))
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/x", "//evil.example/x", "javascript:alert(1)"])
+async def test_signing_in_never_leads_to_another_site(stand_in: Any, open_page: Open, elsewhere: str) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, f"/login?next={elsewhere}")
+    assert page.url.startswith(hub.url)
+
+
+async def test_the_landing_page_opens_what_the_role_may(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    hub.records.permissions = ["account.self", "wall.read", "status.read"]
+    page = await signed_in(open_page, hub, "/")
+    await expect(page.locator(".doors li:visible b")).to_have_text(["Màn hình ghép"])
+    await page.click("#sign-out")
+    await page.wait_for_url("**/login")
+
+
+async def test_an_alarm_is_acknowledged_by_keyboard_with_a_comment(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops")
+    rows = page.locator("#alarms-list .row")
+    waiting = rows.filter(has=page.get_by_role("button", name="Xác nhận")).first
+    key = await waiting.get_attribute("data-key")
+    await waiting.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#acknowledge")).to_be_visible()
+    await page.keyboard.type("Đã cử người")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#acknowledge")).to_be_hidden()
+    row = page.locator(f'#alarms-list .row[data-key="{key}"]')
+    await expect(row).to_contain_text("Trần Thị Mai: Đã cử người")
+    await expect(row.get_by_role("button")).to_have_count(0)
+
+
+async def test_a_refusal_is_shown_where_it_was_asked(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops")
+    row = page.locator("#alarms-list .row").filter(has=page.get_by_role("button", name="Xác nhận")).first
+    key = await row.get_attribute("data-key")
+    await row.get_by_role("button").click()
+    next(a for a in hub.province.picture["alarms"] if a["id"] == key)["state"] = "acknowledged"
+    await page.locator("#acknowledge [type=submit]").click()
+    await expect(page.locator("#acknowledge .problem")).to_contain_text("acknowledged already")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#acknowledge")).to_be_hidden()
+
+
+async def test_an_unclaimed_node_shows_its_values_and_is_claimed(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops#nodes")
+    row = page.locator("#nodes-list .row")
+    await expect(row).to_have_count(1)
+    await expect(row).to_contain_text("Chưa quản lý")
+    await row.get_by_role("button", name="Giá trị").click()
+    await expect(row.locator(".values")).to_contain_text("2,50 bar")
+    await row.get_by_role("button", name="Nhận quản lý").click()
+    await page.fill("#claim-school", "NONE")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#claim .problem")).to_contain_text("there is no such school")
+    await page.fill("#claim-school", hub.province.picture["schools"][0]["code"])
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#nodes-list")).to_have_attribute("data-state", "empty")
+
+
+async def test_quarantine_is_replayed_and_counters_are_named(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops#quarantine")
+    await page.locator("#quarantine-list .row").get_by_role("button").click()
+    await expect(page.locator("#quarantine-list .row").get_by_role("button")).to_have_text("Đã yêu cầu")
+    assert hub.records.replayed == [4]
+    await page.locator("#tab-quarantine").focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.locator("#status-list .row", has_text="Bản tin mỗi giây")).to_contain_text("1.204,5")
+    await expect(page.locator("#status-list .row", has_text="a_newer_counter")).to_contain_text("7")
+
+
+async def test_a_list_that_cannot_be_renewed_says_how_old_it_is(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops#nodes")
+    await expect(page.locator("#nodes-list")).to_have_attribute("data-state", "ready")
+    hub.records.away = True
+    await expect(page.locator("#nodes-list")).to_have_attribute("data-state", "stale", timeout=8000)
+    await expect(page.locator("#nodes-list .notice")).to_contain_text("Số liệu lúc")
+    await expect(page.locator("#nodes-list .row")).to_have_count(1)
+    hub.records.away = False
+    await expect(page.locator("#nodes-list")).to_have_attribute("data-state", "ready", timeout=8000)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_console_does_not_overflow(stand_in: Any, open_page: Open, width: int) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops")
+    await page.set_viewport_size({"width": width, "height": 844})
+    assert await overflow(page) == []
