@@ -64,6 +64,8 @@ class WallFeed:
         self._dirty = True
         self._rolled = False
         self._ready_s = 0.0
+        self._sent_s = -TICK_S
+        self._alone_s = -TICK_S
         self._tick_s = 0.0
         self._seq = now_ms * 1000  # rises over restarts too
         self._rows: dict[str, tuple[str, int, int, int, int]] = {}
@@ -171,12 +173,19 @@ class WallFeed:
             self._rolled = self._history.roll(now_ms) or self._rolled
             status = self._status()
             if status != self._sent_status or self._rolled:
-                self._send(now_ms, status)
+                if now_s - self._sent_s < TICK_S:
+                    self._dirty = True  # goes with the changes that are flowing anyway
+                else:
+                    self._alone_s = now_s
+                    self._send(now_ms, status)
             self._snapshot = None  # its clock would be old
             beat = {"ts_ms": now_ms, "data_ms": self._picture.data_ms, "version": self._version}
             self.readers.publish(self._frame("beat", beat))
         if self._dirty and now_s >= self._ready_s:
-            self._ready_s = now_s + DELTA_GAP_S
+            # the first change after quiet waits for nothing; a status sent alone still counts as one of five
+            alone, self._alone_s = now_s - self._alone_s < TICK_S, -TICK_S
+            self._ready_s = now_s + DELTA_GAP_S * (1 + alone)
+            self._sent_s = now_s
             self._send(now_ms, self._status())
         return min(self._tick_s, self._ready_s) if self._dirty else self._tick_s
 

@@ -122,6 +122,7 @@ async def test_first_change_goes_at_once_and_then_five_a_second() -> None:
     assert woken
     now_s = 10.9  # between two ticks
     assert feed.step(now_s, T0) == pytest.approx(11.0)
+    assert feed.step(10.91, T0) == pytest.approx(11.0)
     await screen.read()
     sent = screen.deltas
     for i in range(200):  # a change every 5 ms for a second
@@ -129,6 +130,29 @@ async def test_first_change_goes_at_once_and_then_five_a_second() -> None:
         feed.step(now_s + 0.005 * i, T0)
     await screen.read()
     assert 4 <= screen.deltas - sent <= 5
+
+
+async def test_five_a_second_also_with_heartbeats_between() -> None:
+    picture = Picture()
+    feed = feed_of(picture)
+    screen = Screen(feed)
+    sent: list[float] = []
+    now_s = 10.0
+    chance = random.Random(7)
+    while now_s < 60:
+        if chance.random() < 0.7 or now_s > 30:
+            beat = {"online": True, "messages_per_s": chance.random(), "messages": int(now_s * 1000)}
+            picture.message("hub/status/ingest/0", orjson.dumps(beat))
+        if chance.random() < (0.02 if now_s < 30 else 0.9):
+            put(picture, device(A, f"d{chance.randrange(1000)}"))
+        feed.step(now_s, T0)
+        before = screen.deltas
+        feed.readers.publish(b"event: none\ndata: {}\n\n")  # so that reading never waits
+        await screen.read()
+        sent += [now_s] * (screen.deltas - before)
+        now_s += 0.01
+    assert max(sum(t <= other < t + 1 for other in sent) for t in sent) <= 5
+    assert len(sent) > 150
 
 
 def test_unclaimed_nodes_and_other_scopes_do_not_count() -> None:
