@@ -85,6 +85,16 @@ class Picture:
             for name, shard in self.shards.items()
         )
 
+    def intake(self) -> Document:
+        """How ingest is doing, all workers together."""
+        beats = self.shards.values()
+        return {
+            "ingest_online": self.ingest_online(),
+            "data_ms": self.data_ms,
+            "messages_per_s": round(sum(beat.get("messages_per_s") or 0 for beat in beats), 1),
+            "quarantined": sum(beat.get("quarantined") or 0 for beat in beats),
+        }
+
     def add_listener(self, listener: Listener) -> None:
         """Tells the listener everything known, and from now on every change."""
         self._listeners.append(listener)

@@ -171,7 +171,7 @@ class WallFeed:
         if now_s >= self._tick_s:
             self._tick_s = now_s + TICK_S
             self._rolled = self._history.roll(now_ms) or self._rolled
-            status = self._status()
+            status = self._picture.intake()
             if status != self._sent_status or self._rolled:
                 if now_s - self._sent_s < TICK_S:
                     self._dirty = True  # goes with the changes that are flowing anyway
@@ -186,14 +186,14 @@ class WallFeed:
             alone, self._alone_s = now_s - self._alone_s < TICK_S, -TICK_S
             self._ready_s = now_s + DELTA_GAP_S * (1 + alone)
             self._sent_s = now_s
-            self._send(now_ms, self._status())
+            self._send(now_ms, self._picture.intake())
         return min(self._tick_s, self._ready_s) if self._dirty else self._tick_s
 
     def snapshot(self, now_ms: int) -> bytes:
         """The event a screen begins with: everything, as it was sent last."""
         if self._snapshot is None:
             if not self._sent_figures:
-                self._delta(now_ms, self._status())
+                self._delta(now_ms, self._picture.intake())
             content = orjson.dumps(self.picture(now_ms))
             self._snapshot = b"id: %d\nevent: snapshot\ndata: %b\n\n" % (self._seq, content)
         return self._snapshot
@@ -213,7 +213,7 @@ class WallFeed:
                 {"code": d.code, "name": d.name, "short": d.short, "schools": counts[d.code]}
                 for d in self._districts
             ],
-            "schools": [_school(facts, self._rows[facts.code]) for facts in self._facts.values()],
+            "schools": [facts.shown(self._rows[facts.code]) for facts in self._facts.values()],
             "figures": {**self._sent_figures, "history": history},
             "alarms": list(self._sent_alarms.values()),
             "alarms_total": sum(map(is_shown, self._alarms.values())),
@@ -293,19 +293,3 @@ class WallFeed:
                 changed[code] = moved
         changed.update((code, None) for code in sent if code not in self._sent_uplinks)
         return changed
-
-    def _status(self) -> dict[str, Any]:
-        shards = self._picture.shards.values()
-        return {
-            "ingest_online": self._picture.ingest_online(),
-            "data_ms": self._picture.data_ms,
-            "messages_per_s": round(sum(shard.get("messages_per_s") or 0 for shard in shards), 1),
-            "quarantined": sum(shard.get("quarantined") or 0 for shard in shards),
-        }
-
-
-def _school(facts: SchoolFacts, row: tuple[str, int, int, int, int]) -> dict[str, Any]:
-    state, rooms_online, rooms, devices_online, devices = row
-    return {"code": facts.code, "name": facts.name, "level": facts.level, "district": facts.district,
-            "state": state, "rooms": rooms, "rooms_online": rooms_online, "devices": devices,
-            "devices_online": devices_online}  # fmt: skip

@@ -34,6 +34,13 @@ class SchoolFacts:
     level: str
     district: str
 
+    def shown(self, row: tuple[str, int, int, int, int]) -> Document:
+        """The school as a snapshot shows it, with its row of counts."""
+        state, rooms_online, rooms, devices_online, devices = row
+        return {"code": self.code, "name": self.name, "level": self.level, "district": self.district,
+                "state": state, "rooms": rooms, "rooms_online": rooms_online, "devices": devices,
+                "devices_online": devices_online}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class DistrictFacts:

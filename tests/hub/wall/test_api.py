@@ -111,8 +111,8 @@ async def test_snapshot_beats_and_a_delta_within_fifty_milliseconds(hub: Hub) ->
         for i in range(5):
             asked_s = time.perf_counter()
             put(hub.picture, device(A, f"d{i}"))
-            delta = await take(stream, "delta")
-            assert A in delta["schools"]
+            while A not in (await take(stream, "delta")).get("schools", {}):
+                pass  # one with a heartbeat only
             waits_ms.append((time.perf_counter() - asked_s) * 1000)
             await asyncio.sleep(0.25)
         print(f"first change after quiet: {sorted(round(wait, 1) for wait in waits_ms)} ms")
