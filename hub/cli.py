@@ -91,7 +91,8 @@ def demo(
     try:
         raise typer.Exit(asyncio.run(run_demo(options, console)))
     except DemoFailed as error:
-        console.print(f"[red]The demo could not start.[/] {error}", markup=True)
+        console.print("[red]The demo could not start.[/]")
+        console.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
