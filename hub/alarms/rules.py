@@ -132,7 +132,10 @@ class AlarmBook:
                 self._scope_changed(condition.heads, self._now_ms)
             for scope in condition.scopes:
                 scope.parked.pop(condition, None)
-            self._watches.pop((subject.school, subject.node, subject.device or "", condition.metric), None)
+            key = (subject.school, subject.node, subject.device or "", condition.metric)
+            if (watch := self._watches.pop(key, None)) is not None:
+                watch.conditions = []  # whoever still holds it observes nothing
+                watch.refresh()
 
     def acknowledge(self, alarm_id: str, by: str, comment: str | None, now_ms: int) -> bool:
         """Notes who took the alarm on; False if it is not open here or somebody already did."""

@@ -212,3 +212,10 @@ def test_forgotten_device_leaves_nothing_behind() -> None:
         (ChangeKind.CLOSED, "state"),
         (ChangeKind.RETURNED, "school_down"),
     ]
+    book.observe(leak, False, T0 + 13_000, T0 + 13_000)
+    book.observe(leak, True, T0 + 14_000, T0 + 14_000)
+    assert book.due(T0 + 20_000) == []
+    again = book.watch(AIR, LEAK)
+    assert again is not None
+    book.observe(again, True, T0 + 30_000, T0 + 30_000)
+    assert kinds(book.due(T0 + 30_000)) == [(ChangeKind.RAISED, "state")]
