@@ -44,11 +44,11 @@ def pack(series: Series, indices: bytes | tuple[int, ...], values: list[Value]) 
         packer = _packers[series.codes, indices]
     except KeyError:
         packer = _packer(series.codes, indices)
-    if packer is not None:
+    if packer is not None and None not in values:  # struct would take a null Boolean for false
         try:
             return b"\x01%c%b%b" % (len(indices), indices, packer.pack(*values))
         except struct.error:
-            pass  # a null, or a number outside its datatype: kept as it came
+            pass  # a number outside its datatype: kept as it came
     return b"\x02%c%b%b" % (len(indices), indices, _encode(values))
 
 
