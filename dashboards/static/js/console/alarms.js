@@ -36,7 +36,11 @@ export function alarmList(who, schoolName, counted) {
   };
 
   const listing = new Listing("alarms", {
-    load: (cursor) => get("/api/v1/alarms", { state: state.value, severity: severity.value, cursor, limit: 100 }),
+    async load(cursor) {
+      const page = await get("/api/v1/alarms", { state: state.value, severity: severity.value, cursor, limit: 100 });
+      // what only follows from another alarm is looked at when asked for
+      return { ...page, items: page.items.filter((alarm) => state.value !== "open" || alarm.state !== "suppressed") };
+    },
     row, key: (alarm) => alarm.id, counted, empty: () => t("No alarms here."),
   });
   for (const choice of [severity, state]) choice.addEventListener("change", () => listing.reset());

@@ -68,7 +68,10 @@ export class Alarms {
     this.tick(nowMs);
     const open = picture.figures.alarms_open ?? alarms.length;
     text(byId("alarms-count"), number(open));
-    text(byId("alarms-shown"), open > this.shown.length ? t("· the {n} most severe are shown", { n: number(this.shown.length) }) : "");
+    const returned = picture.figures.alarms_returned ?? 0;
+    const hiddenRows = alarms.length > this.shown.length || open + returned > this.shown.length;
+    text(byId("alarms-shown"), hiddenRows ? t("· the {n} most severe are shown", { n: number(this.shown.length) })
+      : returned ? "· " + nt("{n} over, not acknowledged", "{n} over, not acknowledged", returned) : "");
     const merged = byId("alarms-suppressed");
     hidden(merged, !picture.suppressed);
     text(merged, nt("{n} follows from another", "{n} follow from others", picture.suppressed));

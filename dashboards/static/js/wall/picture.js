@@ -86,12 +86,13 @@ export class Picture {
     return [online, all];
   }
 
-  // Alarms that somebody has to look at: the worst first, then what nobody has, then the newest.
+  // Alarms that somebody has to look at: what still stands, the worst first, then what nobody has, then the newest.
   ranked() {
+    const over = (alarm) => typeof alarm.returned_ms === "number";
     const open = (alarm) => (alarm.state === "unacknowledged" ? 2 : alarm.state === "acknowledged" ? 1 : 0);
     return [...this.alarms.values()]
       .filter((alarm) => alarm.state !== "suppressed" && !alarm.suppressed_by)
-      .sort((a, b) => RANK[b.severity] - RANK[a.severity] || open(b) - open(a) || b.raised_ms - a.raised_ms || (a.id < b.id ? -1 : 1));
+      .sort((a, b) => over(a) - over(b) || RANK[b.severity] - RANK[a.severity] || open(b) - open(a) || b.raised_ms - a.raised_ms || (a.id < b.id ? -1 : 1));
   }
 
   get suppressed() {
