@@ -54,7 +54,7 @@ def set_value(cell: pb.Payload.Metric, datatype: DataType, value: Any) -> None:
     elif field == "long_value":
         cell.long_value = value & BITS[DataType.UInt64] if value < 0 else value
     else:
-        setattr(metric, field, value)
+        setattr(cell, field, value)
 
 
 def counter_body(name: str, value: int, ts_ms: int) -> bytes:

@@ -143,8 +143,8 @@ async def test_an_outbox_that_is_not_what_it_was(
         for name in ("o.db", "o.db.generation"):
             shutil.copy(tmp_path / "copy" / name, path.parent / name)
     third = running(path).start()
-    third.node.observe("p101-air", {"CO2": 5000}, 2_000_000)
     await observe(third, range(40, 60))
+    third.node.observe("p101-air", {"CO2": 5000}, 2_000_000)
     await until(lambda: told(hub)[-1] == 5000)
     await until(lambda: third.outbox.stored >= third.outbox.position - 1 and third.outbox.stored)
     assert third.outbox.epoch != second.outbox.epoch
@@ -191,15 +191,15 @@ resend_after_s = 1
 """
 DEVICE = """
 [[devices]]
-id = "p{number}-relay"
-kind = "relay"
+id = "p{number}-uplink"
+kind = "uplink"
 room = "P{number}"
 driver = "simulated"
 poll_s = 0.1
 """
 
 
-def write_config(folder: Path, url: str, devices: int = 6) -> Path:
+def write_config(folder: Path, url: str, devices: int = 2) -> Path:
     config = folder / "agent.toml"
     text = CONFIG.format(group=GROUP, node=NODE, url=url)
     config.write_text(text + "".join(DEVICE.format(number=number) for number in range(devices)))
@@ -218,31 +218,67 @@ def held_on_disk(path: Path, scratch: Path) -> tuple[int, set[int]]:
     return (position[0] if position else 0), held
 
 
+BUSY_AGENT = """
+import asyncio, sys
+from pathlib import Path
+from tests.edge_agents.conftest import Running
+
+async def main():
+    agent = Running(int(sys.argv[1]), Path(sys.argv[2])).start()
+    number = 0
+    while True:
+        number += 1
+        agent.node.observe("p101-air", {"CO2": 400 + 1000 * (number % 2), "Humidity": number % 7 * 10.0})
+        await asyncio.sleep(0.005)
+
+asyncio.run(main())
+"""
+
+
 async def test_kill_minus_nine_twenty_times(broker: Any, hub: HubDouble, tmp_path: Path) -> None:
-    config = write_config(tmp_path, broker.url)
-    command = [sys.executable, "-m", "edge_agents.main", "--config", str(config)]
-    before = 0
+    """After each kill, what is not in the file any more is at the hub, and nothing left before it was in the file."""
+    path = tmp_path / "agent" / "o.db"
+    (tmp_path / "busy.py").write_text(BUSY_AGENT)
+    command = [sys.executable, str(tmp_path / "busy.py"), str(broker.port), str(path)]
+    before, position = 0, 0
     for kill in range(20):
-        process = subprocess.Popen(command, stderr=(tmp_path / "log").open("ab"))
-        target = before + 5
-        await until(lambda target=target: sum(e.through for e in hub.epochs[NODE].values()) >= target, 20)
-        await asyncio.sleep(0.005 * kill)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+        try:
+            target = before + 10
+            await until(lambda target=target: sum(e.through for e in hub.epochs[NODE].values()) >= target, 20)
+            await asyncio.sleep(0.007 * kill)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
         await asyncio.sleep(0.1)  # what is under way to the hub
-        position, held = held_on_disk(tmp_path / "o.db", tmp_path / f"kill{kill}")
+        position, held = held_on_disk(path, tmp_path / f"kill{kill}")
         (epoch,) = hub.epochs[NODE].values()
         forgotten = set(range(1, position + 1)) - held
         assert forgotten <= set(epoch.stored), "forgotten, but not at the hub"
         assert max(epoch.stored) <= position, "sent before it was on disk"
         before = epoch.through
-    process = subprocess.Popen(command, stderr=(tmp_path / "log").open("ab"))
-    await until(lambda: epoch.through >= max(position, before + 20), 20)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
-    assert set(epoch.stored) >= set(range(1, epoch.through + 1))
+    last = Running(broker.port, path).start()
+    await until(lambda: last.outbox.stored >= position, 20)
+    await last.end()
+    assert set(epoch.stored) >= set(range(1, position + 1))
     assert len(hub.epochs[NODE]) == 1
     assert not [error for error in hub.sequence_errors if "NBIRTH" in error]
+
+
+async def test_the_agent_as_a_process_ends_as_asked(broker: Any, hub: HubDouble, tmp_path: Path) -> None:
+    config = write_config(tmp_path, broker.url)
+    process = subprocess.Popen([sys.executable, "-m", "edge_agents.main", "--config", str(config)])
+    try:
+        await until(lambda: len(hub.of("DDATA")) >= 2, 20)
+        second = subprocess.run(process.args, capture_output=True, text=True)  # type: ignore[call-overload]
+        assert second.returncode == 1
+        assert "in use by another process" in second.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        await until(lambda: hub.of("NDEATH"))
+        assert hub.of("NBIRTH")[0].values["Properties/Simulated"] is True
+    finally:
+        process.kill()
 
 
 MARKING_AGENT = """
