@@ -137,29 +137,33 @@ class Applier:
             return
         order, ready = node.tracker.offer(payload.seq, (ordinal, (message, received_ms)), received_ms)
         if order in (Order.REPEATED, Order.UNBORN):
-            self._take(message, payload, node, received_ms, ordinal)
+            self._take(message, payload, node, received_ms, ordinal, straggler=order is Order.REPEATED)
         self._release(node, ready)
 
     def _release(self, node: Node, ready: Sequence[Any]) -> None:
         for ordinal, (message, received_ms) in ready:
             self._take(message, message.payload, node, received_ms, ordinal)
 
-    def _take(self, message: Message, payload: Payload, node: Node, received_ms: int, ordinal: int) -> None:
+    def _take(
+        self,
+        message: Message,
+        payload: Payload,
+        node: Node,
+        received_ms: int,
+        ordinal: int,
+        *,
+        straggler: bool = False,
+    ) -> None:
         kind = message.route.type
         if kind is _DBIRTH:
             self._device_birth(message, payload, node, received_ms, ordinal)
         elif kind is _DDEATH:
             device = node.devices.get(message.route.device_id)
             if device is not None:
-                self.set_presence(
-                    device,
-                    DEAD,
-                    _reason(payload),
-                    self._values.sent_ms(payload, node, received_ms),
-                    received_ms,
-                )
+                since_ms = self._values.sent_ms(payload, node, received_ms)
+                self.set_presence(device, DEAD, _reason(payload), since_ms, received_ms)
         else:
-            self._data(message, payload, node, received_ms, ordinal)
+            self._data(message, payload, node, received_ms, ordinal, straggler=straggler)
 
     def _hold(self, message: Message, node: Node, received_ms: int, ordinal: int) -> None:
         if len(node.held) >= _HELD_PER_NODE:
@@ -327,7 +331,17 @@ class Applier:
 
     # -- values --------------------------------------------------------------------------------------
 
-    def _data(self, message: Message, payload: Payload, node: Node, received_ms: int, ordinal: int) -> None:
+    def _data(
+        self,
+        message: Message,
+        payload: Payload,
+        node: Node,
+        received_ms: int,
+        ordinal: int,
+        *,
+        straggler: bool = False,
+    ) -> None:
+        """Take an NDATA or DDATA; what is historical, or came after its successors, is history only."""
         device_id = message.route.device_id
         device = node.devices.get(device_id) if device_id else node.itself
         if device is None or device.birth is None:
@@ -337,13 +351,13 @@ class Applier:
         sent_ms = self._values.sent_ms(payload, node, received_ms)
         # sliced: a list of metrics is read twice as fast as their container
         metrics = payload.metrics[2 if message.position else 0 :]
+        late = straggler
         if message.position:
             ordinal = message.position
-        late = bool(metrics) and metrics[0].is_historical
-        if late and not message.position and not all(metric.is_historical for metric in metrics):
-            fresh = [metric for metric in metrics if not metric.is_historical]
-            metrics = [metric for metric in metrics if metric.is_historical]
-            self._values.take(device, fresh, sent_ms, received_ms, ordinal, store=True, live=True)
+            late = late or (bool(metrics) and metrics[0].is_historical)
+        elif past := [metric for metric in metrics if metric.is_historical]:
+            self._values.take(device, past, sent_ms, received_ms, ordinal, store=True, live=False)
+            metrics = [metric for metric in metrics if not metric.is_historical]
         self._values.take(device, metrics, sent_ms, received_ms, ordinal, store=True, live=not late)
         if device.presence.state != BORN and not late:
             self.set_presence(device, BORN, "heard_again", received_ms, received_ms)

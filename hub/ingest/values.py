@@ -75,7 +75,7 @@ class Values:
                 if not given or not received_ms - _OLDEST_MS < ts_ms < received_ms + CLOCK_TOLERANCE_MS:
                     ts_ms = sent_ms
                 places, values = groups.setdefault(ts_ms, ([], []))
-            if live and ts_ms >= slot.ts_ms:
+            if live:
                 watch = slot.watch
                 if watch is not None and value is not None:
                     quiet = (

@@ -1,6 +1,7 @@
 """Reading MQTT: packets however the network cuts them."""
 
 import asyncio
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ def _feed(stream: bytes, cuts: list[int]) -> tuple[list[tuple[bytes, bytes]], li
         pipe = _Pipe()
         connection.connection_made(pipe)
         edges = [0, *sorted({cut % (len(stream) + 1) for cut in cuts}), len(stream)]
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             if end > start:
                 connection.data_received(stream[start:end])
         return got, oversize, pipe.written
@@ -39,7 +40,9 @@ def _feed(stream: bytes, cuts: list[int]) -> tuple[list[tuple[bytes, bytes]], li
 
 @settings(deadline=None)
 @given(
-    st.lists(st.tuples(st.text(st.characters(codec="ascii"), min_size=1, max_size=200), st.binary(max_size=400))),
+    st.lists(
+        st.tuples(st.text(st.characters(codec="ascii"), min_size=1, max_size=200), st.binary(max_size=400))
+    ),
     st.lists(st.integers(0, 100_000), max_size=30),
 )
 def test_messages_survive_any_cutting(messages: list[tuple[str, bytes]], cuts: list[int]) -> None:

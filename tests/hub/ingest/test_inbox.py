@@ -13,7 +13,9 @@ def _message(node: str, number: int = 0) -> tuple[bytes, bytes]:
     return f"spBv1.0/S/DDATA/{node}/d".encode(), str(number).encode()
 
 
-@given(st.dictionaries(st.binary(min_size=1, max_size=2), st.integers(1, 50), min_size=1), st.integers(1, 200))
+@given(
+    st.dictionaries(st.binary(min_size=1, max_size=2), st.integers(1, 50), min_size=1), st.integers(1, 200)
+)
 def test_the_fair_share_fits_and_could_not_be_larger(counts: dict[bytes, int], room: int) -> None:
     share = fair_share(counts, room)
     assert sum(min(count, share) for count in counts.values()) <= max(room, 0)

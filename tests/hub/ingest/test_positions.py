@@ -27,7 +27,7 @@ def test_what_a_node_no_longer_holds_and_never_came_is_counted_as_lost(arrived: 
     positions = Positions()
     for position in sorted(arrived):
         positions.add(position)
-    missing = {p for p in range(1, first)} - arrived
+    missing = set(range(1, first)) - arrived
     assert positions.declare_first(first) == len(missing) == positions.lost
     assert positions.through >= first - 1
     assert positions.declare_first(first) == 0

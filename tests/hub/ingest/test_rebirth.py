@@ -1,0 +1,29 @@
+"""A restart of the broker is no storm."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.ingest.model import Node
+from hub.ingest.rebirth import RebirthRequests
+
+
+@given(st.integers(1, 300), st.integers(1, 50), st.integers(1, 50), st.integers(1, 40))
+def test_never_more_than_the_bucket_allows(nodes: int, per_s: int, burst: int, seconds: int) -> None:
+    requests = RebirthRequests(60, per_s, burst)
+    for number in range(nodes):
+        requests.want(Node("S", str(number)), "gap")
+    asked = sum(len(requests.due(1_000_000 + tick * 250)) for tick in range(seconds * 4))
+    assert asked <= burst + per_s * seconds
+    assert asked + len(requests) == nodes
+    if burst >= per_s and burst + per_s * (seconds - 1) >= nodes:
+        assert asked == nodes
+
+
+def test_a_pause_keeps_the_wish_and_a_birth_ends_it() -> None:
+    requests = RebirthRequests(60, 10, 10)
+    node = Node("S", "n")
+    requests.want(node, "gap")
+    assert requests.due(1000, paused=True) == []
+    assert len(requests) == 1
+    requests.satisfied(node)
+    assert requests.due(2000) == []
