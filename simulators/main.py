@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import uvloop
+
 from devices.kind import DeviceKind, kinds
 from devices.province import schools
 from edge_agents.connection import MqttSettings
@@ -196,7 +198,8 @@ def command(argv: list[str]) -> int:
         return WRONG
     started_s = time.process_time()
     try:
-        simulation = asyncio.run(_run(options))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            simulation = runner.run(_run(options))
     except SimulationError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
