@@ -93,7 +93,11 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     listener = listen(settings) if "web" in roles else None
     database = Database(settings.database_url)
-    try:
+    closing = contextlib.AsyncExitStack()
+    closing.push_async_callback(database.close)
+    if listener is not None:
+        closing.callback(listener.close)
+    async with closing:
         await _migrated(settings.database_url, stop)
         if settings.demo and not stop.is_set():
             await _fill_empty(database)
@@ -109,16 +113,13 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
                 name = f"{settings.host_id}-web-{os.getpid()}-{random.getrandbits(32):08x}"
                 events = Events(settings.mqtt_url, name)
                 app = build(settings, database, events)
+                closing.callback(app.state.telemetry.close)
                 picture, walls = app.state.picture, app.state.walls
                 start("events", events.run)
                 start("picture", partial(picture.follow, settings.mqtt_url, f"{name}-picture"))
                 start("organisation", partial(_organise, database, walls, stop))
                 start("walls", partial(walls.run, stop))
                 start("web", partial(serve_http, app, listener, stop), grace_s=5)
-    finally:
-        if listener is not None:
-            listener.close()
-        await database.close()
 
 
 def build(settings: Settings, database: Database, events: Events) -> FastAPI:

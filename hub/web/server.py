@@ -42,10 +42,10 @@ async def serve_http(app: FastAPI, listener: socket.socket, stop: asyncio.Event)
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        forwarded_allow_ips="",
     )
     server = _Server(config)
     stopping = asyncio.create_task(_stop(server, stop))

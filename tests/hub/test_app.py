@@ -13,11 +13,13 @@ import aiomqtt
 import httpx
 import pytest
 
-from hub.app import run, serve
+from hub.accounts import service as accounts
+from hub.app import run, serve, today
 from hub.control import ControlRole
 from hub.database import Database
+from hub.organisation import service as organisation
 from hub.registry import service as registry
-from hub.registry.rules import NodeSeen
+from hub.registry.rules import DeviceSeen, NodeSeen
 from hub.settings import Settings, SettingsError
 from tests.conftest import Broker
 
@@ -48,7 +50,7 @@ async def running(settings: Settings, roles: set[str]) -> AsyncIterator[httpx.As
             await asyncio.wait_for(task, 15)
 
 
-async def answers(client: httpx.AsyncClient, path: str, status: int, within_s: float = 20) -> None:
+async def answers(client: httpx.AsyncClient, path: str, status: int, within_s: float = 45) -> None:
     async with asyncio.timeout(within_s):
         while True:
             with contextlib.suppress(httpx.TransportError):
@@ -143,3 +145,20 @@ async def test_one_process_leads_and_another_takes_over(sqlite_database: Databas
     await leads(second)
     stop_second.set()
     await two
+
+
+async def test_the_leader_learns_rooms_and_forgets_what_has_ended(sqlite_database: Database) -> None:
+    now_ms = 1_700_000_000_000
+    async with sqlite_database.write() as session:
+        (school,) = await organisation.seed_province(session, today(), 1)
+        await registry.record_nodes(session, [NodeSeen(school, "a1", 1, claimed_school=school)])
+        await registry.record_devices(session, [DeviceSeen(school, "a1", "air", "room_air", "P101")])
+        root = organisation.root_of_list()
+        ended = await accounts.create_wall_token(session, "old", root, 1, expires_ms=now_ms)
+        lasting = await accounts.create_wall_token(session, "new", root, 1, expires_ms=now_ms + 1)
+    await ControlRole(sqlite_database, lambda: now_ms)._step()
+    async with sqlite_database.read() as session:
+        rooms = await organisation.list_rooms(session, codes=None, school=school, after=None, limit=9)
+        assert [room.code for room in rooms] == ["P101"]
+        assert await accounts.credential(session, ended, 0) is None
+        assert await accounts.credential(session, lasting, 0) is not None
