@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 
 from dashboards.assets import Assets
 from dashboards.language import COOKIE, COOKIE_MAX_AGE_S, LANGUAGES, Catalogue, catalogue, choose
+from dashboards.vocabulary import vocabulary
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -43,6 +44,7 @@ class Pages:
             language=words.language,
             other_language=next(language for language in LANGUAGES if language != words.language),
             messages=dict(words.messages),
+            vocabulary=vocabulary(words.language),
             simulated=self._simulated,
             asset=self._assets.url,
             assets_digest=self._assets.digest,

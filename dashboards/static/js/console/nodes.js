@@ -11,14 +11,20 @@ const reasons = () => ({
   device_death: t("device does not answer"), hub_restart: t("not heard since the hub started"), no_route: t("no route"), refused: t("connection refused"),
   auth_failed: t("wrong credentials"), timeout: t("timed out"), protocol_error: t("protocol error"), powered_off: t("powered off"), unplugged: t("unplugged"),
 });
+const qualities = () => ({ stale: t("old value"), bad: t("doubtful") });
 const shapes = { born: "ok", stale: "minor", dead: "offline" };
 
-const shown = (metric) => {
-  const { value } = metric;
+const vocabulary = JSON.parse(byId("vocabulary").textContent);
+
+function shown({ value, unit }, words) {
   if (value === null || value === undefined) return NOTHING;
-  const said = typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : typeof value === "boolean" ? (value ? t("yes") : t("no")) : String(value);
-  return metric.unit ? `${said} ${metric.unit}` : said;
-};
+  const state = words?.states?.[typeof value === "boolean" ? (value ? "True" : "False") : value];
+  if (state) return state;
+  if (typeof value === "boolean") return value ? t("yes") : t("no");
+  if (value === "") return t("none");
+  const said = typeof value === "number" ? number(value, words?.decimals ?? (Number.isInteger(value) ? 0 : 2)) : String(value);
+  return unit ? `${said} ${unit}` : said;
+}
 
 // The mirror keys metrics by name, the API lists them: both read alike.
 const listed = (metrics) => (Array.isArray(metrics) ? metrics : Object.entries(metrics ?? {}).map(([name, metric]) => ({ name, ...metric })))
@@ -43,8 +49,12 @@ export function nodeList(who, schoolName, schools, counted) {
       let { metrics } = device;
       if (metrics === undefined && device.node)
         ({ metrics } = await get(`/api/v1/devices/${[node.group, node.node, device.device].map(encodeURIComponent).join("/")}`));
-      const rows = listed(metrics).map((metric) =>
-        element("p", { class: metric.quality && metric.quality !== "good" ? "bad" : "" }, metric.name, element("b", {}, shown(metric))));
+      const rows = listed(metrics).map((metric) => {
+        const words = vocabulary[device.kind]?.metrics[metric.name];
+        const doubtful = metric.quality && metric.quality !== "good";
+        return element("p", { class: doubtful ? "bad" : "" }, words?.label ?? metric.name,
+          element("b", {}, shown(metric, words), ...(doubtful ? [` · ${qualities()[metric.quality] ?? metric.quality}`] : [])));
+      });
       if (rows.length) parts.push(element("h3", {}, device.name || device.device), ...rows);
     }
     into.replaceChildren(...(parts.length ? parts : [t("No values.")]));

@@ -3,7 +3,7 @@ import { byId, hidden, part, text } from "../dom.js";
 import { clockTime, nt, said, stopwatch, t } from "../words.js";
 import { place } from "./alarms.js";
 
-const SHOWN_FOR_MS = 120000;
+const SHOWN_FOR_MS = 60000;
 
 export class Takeover {
   constructor() {
