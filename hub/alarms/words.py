@@ -12,6 +12,8 @@ LINK_DOWN = ("Đường truyền báo đứt", "The link reports down")
 REASONS: dict[str, tuple[str, str]] = {
     "silence": ("không còn tín hiệu", "fell silent"),
     "will": ("nút biên mất kết nối đột ngột", "edge node lost without goodbye"),
+    "node_lost": ("nút biên mất kết nối", "edge node lost"),
+    "not_reborn": ("không xuất hiện lại sau khi nút biên khởi động", "did not come back with its edge node"),
     "death": ("nút biên mất kết nối", "edge node went away"),
     "node_death": ("nút biên mất kết nối", "edge node went away"),
     "device_death": ("thiết bị không trả lời", "device does not answer"),

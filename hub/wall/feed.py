@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from hub.live.fanout import Fanout
-from hub.live.picture import Document, Picture, born
+from hub.live.picture import Document, Picture
 from hub.wall.rules import (
     HISTORY,
     UNKNOWN_ROW,
@@ -23,6 +23,7 @@ from hub.wall.rules import (
     Tally,
     Uplink,
     figures,
+    is_present,
     is_shown,
     is_standing,
     top_alarms,
@@ -91,7 +92,7 @@ class WallFeed:
         same = (
             old is not None
             and new is not None
-            and old["presence"]["state"] == new["presence"]["state"]
+            and is_present(old) == is_present(new)
             and old["room"] == new["room"]
             and old["school"] == new["school"]
             and old.get("claimed") == new.get("claimed")
@@ -139,7 +140,7 @@ class WallFeed:
     def _count(self, document: Document, step: int) -> None:
         tally = self._tallies[document["school"]]
         if document["device"] is not None:
-            tally.count(document["room"], born(document), step)
+            tally.count(document["room"], is_present(document), step)
         elif step > 0:
             presence = document["presence"]
             tally.nodes[document["node"]] = (presence["state"], presence.get("reason", ""))

@@ -88,16 +88,29 @@ class Tally:
 UNKNOWN_ROW = ("unknown", 0, 0, 0, 0)
 
 
+def is_there(state: str, reason: str) -> bool:
+    """Whether a device or node counts as there.
+
+    What was there before the hub restarted, or is in the middle of a rebirth, still is: if not, ingest says
+    so within seconds, and a wall that goes dark at every restart cries wolf.
+    """
+    return state == "born" or reason in ("hub_restart", "rebirth")
+
+
+def is_present(document: Document) -> bool:
+    """The same of a document of the live mirror."""
+    presence = document["presence"]
+    return is_there(presence["state"], presence.get("reason", ""))
+
+
 def school_state(tally: Tally) -> str:
     """`unknown` if never heard, `offline` if nothing of it can be heard, else its worst standing alarm."""
     if tally.down:
         return "offline"
     if not tally.nodes:
         return "unknown" if not tally.devices else worst(tally.standing)
-    if not any(state == "born" for state, _ in tally.nodes.values()):
-        # after its own restart the hub has not heard anybody yet: that is no news about the school
-        waiting = any(reason == "hub_restart" for _, reason in tally.nodes.values())
-        return "unknown" if waiting else "offline"
+    if not any(is_there(state, reason) for state, reason in tally.nodes.values()):
+        return "offline" if any(state == "dead" for state, _ in tally.nodes.values()) else "unknown"
     return worst(tally.standing)
 
 
@@ -145,19 +158,22 @@ class Uplink:
 
     @classmethod
     def of(cls, document: Document) -> Uplink:
-        """Reads an uplink's document; what is not good or not there is unknown, never zero."""
+        """Reads an uplink's document; of a line that is not there only the capacity is known, never zeros."""
         metrics = document["metrics"]
-        if document["presence"]["state"] != "born":
-            capacity = metrics.get("Capacity", {}).get("value")
-            return cls(capacity_kbps=capacity if isinstance(capacity, (int, float)) else None)
+        present = is_present(document)
 
-        def good(name: str) -> Any:
+        def known(name: str, decimals: int | None = None) -> Any:
             metric = metrics.get(name, {})
             value = metric.get("value")
-            usable = isinstance(value, (int, float)) and metric.get("quality", "good") == "good"
-            return value if usable else None
+            if metric.get("quality") == "bad" or not isinstance(value, (int, float)):
+                return None
+            return round(value, decimals)
 
-        return cls(*map(good, ("Capacity", "Rx", "Tx", "Utilisation", "Latency", "Loss")))
+        capacity = known("Capacity")
+        if not present:
+            return cls(capacity_kbps=capacity)
+        return cls(capacity, known("Rx"), known("Tx"), known("Utilisation", 1), known("Latency", 1),
+                   known("Loss", 2))  # fmt: skip
 
     def shown(self, school: str, name: str) -> dict[str, Any]:
         """The uplink as the wall shows it, without its history."""

@@ -100,7 +100,7 @@ def test_no_alarm_without_its_limit_violated_for_the_delay(
         alarm = change.alarm
         delay = 2 * S if alarm.severity is Severity.MAJOR else 5 * S
         at = change.ts_ms
-        seen = [v for t, v in series if at - delay < t <= at] + [v for t, v in series if t <= at - delay][-1:]
+        seen = [v for t, v in series if at - delay < t < at] + [v for t, v in series if t <= at - delay][-1:]
         # beyond the limit, or (having gone beyond before) not back by the hysteresis
         if alarm.condition == "high":
             edge = 38 if alarm.severity is Severity.MAJOR else 28
@@ -110,6 +110,12 @@ def test_no_alarm_without_its_limit_violated_for_the_delay(
         else:
             assert all(v < 11 for v in seen)
             assert any(v < 10 for t, v in series if t <= at - delay)
+
+
+def at_instant(series: list[tuple[int, float]], at_ms: int) -> list[float]:
+    """The values of that millisecond, or the last one before it."""
+    now = [v for t, v in series if t == at_ms]
+    return [v for t, v in series if t < at_ms][-1:] + now
 
 
 @given(samples)
@@ -126,10 +132,9 @@ def test_no_return_before_the_hysteresis_was_crossed(steps: list[tuple[int, floa
             series.append((now, value))
     for change in book.due(now + 60 * S):
         if change.kind is ChangeKind.RETURNED and change.alarm.condition == "high":
-            back = [v for t, v in series if t <= change.ts_ms]
-            assert back[-1] <= 28
+            assert min(at_instant(series, change.ts_ms)) <= 28
         if change.kind is ChangeKind.RETURNED and change.alarm.condition == "low":
-            assert [v for t, v in series if t <= change.ts_ms][-1] >= 11
+            assert max(at_instant(series, change.ts_ms)) >= 11
 
 
 @given(samples)

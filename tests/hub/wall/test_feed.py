@@ -173,9 +173,14 @@ def test_hub_restart_is_no_news_about_a_school() -> None:
     picture = Picture()
     feed = feed_of(picture)
     put(picture, node(A, state="stale", reason="hub_restart"))
-    put(picture, node(B, state="stale", reason="silence"))
+    put(picture, {**device(A, "air", state="stale"), "presence": {"state": "stale", "reason": "hub_restart"}})
+    put(picture, node(B, state="dead", reason="silence"))
     feed.step(1.0, T0)
-    assert [s["state"] for s in feed.picture(T0)["schools"]] == ["unknown", "offline"]
+    first, second = feed.picture(T0)["schools"]
+    assert (first["state"], first["rooms_online"], second["state"]) == ("ok", 1, "offline")
+    put(picture, node(B, state="stale", reason="never_born"))
+    feed.step(2.0, T0)
+    assert feed.picture(T0)["schools"][1]["state"] == "unknown"
 
 
 def test_unknown_is_not_zero() -> None:
