@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from devices.wire.datatypes import DatatypeError, not_finite, wrap
 from devices.wire.payloads import raw_value
 from devices.wire.sparkplug_b_pb2 import Payload
@@ -17,6 +19,7 @@ from hub.telemetry.port import Row, Value
 
 CLOCK_TOLERANCE_MS = 60_000
 _OLDEST_MS = 2 * 366 * 86_400_000
+_TEXT_LIMIT = 2000
 
 
 class Values:
@@ -133,7 +136,7 @@ class Values:
         if not_finite(value):
             self._quarantine.count("not_finite")
             return None
-        return value if isinstance(value, bool | int | float | str) else str(value)[:2000]
+        return value if isinstance(value, bool | int | float | str) else _text(value)
 
     def sent_ms(self, payload: Payload, node: Node, received_ms: int) -> int:
         """When the payload was sent, by the hub's clock; a wrong clock is measured, corrected and flagged."""
@@ -147,6 +150,18 @@ class Values:
         if abs(ahead_ms - node.skew_ms) > 5_000:
             node.skew_ms = ahead_ms
         return sent_ms + node.skew_ms
+
+
+def _text(value: Any) -> str:
+    """What has no single value, as text: bytes in hex, tables, arrays and templates as JSON."""
+    if isinstance(value, bytes):
+        return value[: _TEXT_LIMIT // 2].hex()
+    text = orjson.dumps(value, default=_hex, option=orjson.OPT_NON_STR_KEYS).decode()
+    return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}…"
+
+
+def _hex(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _indices(places: list[int]) -> bytes | tuple[int, ...]:
