@@ -46,7 +46,7 @@ async def http_problem(url: str) -> str | None:
 
 
 class SchoolsHeard:
-    """Counts the schools whose agent the hub shows as born in its live mirror."""
+    """Counts the schools whose agent the hub has shown as born in its live mirror since listening began."""
 
     def __init__(self) -> None:
         self._born: set[str] = set()
@@ -55,11 +55,9 @@ class SchoolsHeard:
         return len(self._born)
 
     def take(self, topic: str, payload: bytes) -> None:
-        """Takes one document of the mirror; an empty one means that the node was removed."""
-        school = topic.split("/")[2]
-        self._born.discard(school)
+        """Takes one document of the mirror; what was born and is cut off since has reported all the same."""
         if payload and json.loads(payload).get("presence", {}).get("state") == "born":
-            self._born.add(school)
+            self._born.add(topic.split("/")[2])
 
     async def listen(self, url: str) -> None:
         """Reads the mirror until cancelled; connects again after every loss."""
