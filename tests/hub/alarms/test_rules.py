@@ -112,10 +112,11 @@ def test_no_alarm_without_its_limit_violated_for_the_delay(
             assert any(v < 10 for t, v in series if t <= at - delay)
 
 
-def at_instant(series: list[tuple[int, float]], at_ms: int) -> list[float]:
-    """The values of that millisecond, or the last one before it."""
-    now = [v for t, v in series if t == at_ms]
-    return [v for t, v in series if t < at_ms][-1:] + now
+def decided(series: list[tuple[int, float]], at_ms: int, low: float, high: float) -> set[bool]:
+    """Whether the last value outside the hysteresis was above it; both if it changed in that millisecond."""
+    outside = [(t, v > high) for t, v in series if t <= at_ms and not low < v <= high]
+    before = [above for t, above in outside if t < at_ms]
+    return {*before[-1:], *(above for t, above in outside if t == at_ms)}
 
 
 @given(samples)
@@ -132,9 +133,10 @@ def test_no_return_before_the_hysteresis_was_crossed(steps: list[tuple[int, floa
             series.append((now, value))
     for change in book.due(now + 60 * S):
         if change.kind is ChangeKind.RETURNED and change.alarm.condition == "high":
-            assert min(at_instant(series, change.ts_ms)) <= 28
+            assert False in decided(series, change.ts_ms, 28, 30)
         if change.kind is ChangeKind.RETURNED and change.alarm.condition == "low":
-            assert max(at_instant(series, change.ts_ms)) >= 11
+            # 11 itself is back already
+            assert True in decided(series, change.ts_ms, 9.999, 10.999)
 
 
 @given(samples)
