@@ -1,0 +1,75 @@
+"""The `hub` command, as its own process: what it prints, and how it ends."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tests.conftest import Broker
+
+Hub: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    """Runs one command over a data directory of the test's own."""
+
+    def run(*arguments: str, typed: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hub.cli", *arguments],
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "HUB_DATA_DIR": str(tmp_path / "data"), **settings},
+        )
+
+    return run
+
+
+def test_the_organisation_accounts_and_tokens(hub: Hub) -> None:
+    assert hub("import", "--schools", "3").stdout == "3 schools are in the database.\n"
+    assert hub("import", "--schools", "3").returncode == 0
+    added = hub("user", "add", "an", "--role", "operations", "--unit", "SGDDT", typed="a long password\n")
+    assert (added.returncode, added.stdout) == (0, "an is operations of SGDDT.\n")
+    again = hub("user", "add", "an", "--role", "operations", "--unit", "SGDDT", typed="a long password\n")
+    assert again.returncode == 1
+    assert "taken" in again.stderr
+    assert hub("user", "password", "an", typed="another long one\n").returncode == 0
+    assert hub("user", "password", "nobody", typed="another long one\n").returncode == 1
+    assert hub("token", "wall", "lobby", "--unit", "SGDDT").stdout.startswith("hub_wall_")
+    lost = hub("token", "wall", "lobby", "--unit", "NOWHERE")
+    assert lost.returncode == 1
+    assert "no such unit" in lost.stderr
+
+
+@pytest.mark.mosquitto
+def test_the_doctor_says_what_is_wrong(hub: Hub, broker: Broker, unused_port: int) -> None:
+    healthy = hub("doctor", HUB_MQTT_URL=broker.url, HUB_HTTP_PORT=str(unused_port))
+    assert healthy.returncode == 0, healthy.stdout
+    broker.kill()
+    ill = hub(
+        "doctor", HUB_MQTT_URL=broker.url.replace("//", "//hub:geheim@"), HUB_HTTP_PORT=str(unused_port)
+    )
+    assert ill.returncode == 1
+    assert "✗ broker" in ill.stdout
+    assert "geheim" not in ill.stdout
+
+
+@pytest.mark.parametrize("role", ["", "cook"])
+def test_a_role_that_does_not_exist(role: str, hub: Hub) -> None:
+    ended = hub("serve", "--role", role)
+    assert ended.returncode == 2
+    assert "--role" in ended.stderr
+
+
+def test_wrong_settings_end_with_the_name(hub: Hub) -> None:
+    ended = hub("serve", HUB_HTTP_PORT="eighty")
+    assert ended.returncode == 2
+    assert "HUB_HTTP_PORT = 'eighty'" in ended.stderr
+    assert "Traceback" not in ended.stderr
