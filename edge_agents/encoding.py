@@ -15,16 +15,9 @@ from google.protobuf.message import DecodeError
 from devices.wire import sparkplug_b_pb2 as pb
 from devices.wire.datatypes import FIELD, DataType
 from devices.wire.datatypes import MASK as BITS
-from devices.wire.payloads import MetricValue
 from edge_agents.rules import Change, Columns
 
 EPOCH, POSITION, FIRST, STORED = "Outbox/Epoch", "Outbox/Position", "Outbox/First", "Outbox/Stored"
-
-
-def metric(name: str, datatype: DataType, value: Any, ts_ms: int, unit: str | None = None) -> MetricValue:
-    """A metric as births and deaths carry it."""
-    properties = {"engUnit": unit} if unit else None
-    return MetricValue(name=name, datatype=datatype, value=value, ts_ms=ts_ms, properties=properties)
 
 
 def data_body(columns: Columns, changes: Sequence[Change]) -> bytes:

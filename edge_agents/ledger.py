@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -18,7 +19,8 @@ CREATE TABLE IF NOT EXISTS entry (
     node INTEGER NOT NULL, position INTEGER NOT NULL, device TEXT NOT NULL, body BLOB NOT NULL,
     crc INTEGER NOT NULL, PRIMARY KEY (node, position)) WITHOUT ROWID;
 """
-SELECT_ENTRIES = "SELECT position, device, body, crc FROM entry WHERE node = ? AND position BETWEEN ? AND ? ORDER BY position"
+SELECT_ENTRIES = """SELECT position, device, body, crc FROM entry
+    WHERE node = ? AND position BETWEEN ? AND ? ORDER BY position"""
 RESCUE_STEP = 64
 OVERHEAD_BYTES = 32
 """What a row costs beside its body; counted, so that many small payloads cannot outgrow the bound."""
@@ -89,7 +91,7 @@ def _intact(db: sqlite3.Connection, node: int, first: int, last: int) -> list[En
     return [entry for entry in (_entry(*row) for row in rows) if entry is not None]
 
 
-def _entry(position: int, device: str, body: bytes, crc: int) -> Entry | None:
+def _entry(position: int, device: Any, body: Any, crc: int) -> Entry | None:
     # damage can change a value's type as well
     if isinstance(device, str) and isinstance(body, bytes) and checksum(device, body) == crc:
         return Entry(position, device, body)

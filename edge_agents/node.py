@@ -21,13 +21,12 @@ from typing import Any
 import aiomqtt
 
 from devices.kind import DeviceKind, Metric
-from devices.wire.payloads import MetricValue, ndeath_payload
+from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType, Topic
 from edge_agents.connection import MqttSettings
 from edge_agents.encoding import data_body
-from edge_agents.encoding import metric as birth_metric
 from edge_agents.outbox import Outbox
-from edge_agents.rules import UNSEEN, Backoff, Columns, Reported
+from edge_agents.rules import Backoff, Columns, Reported
 from edge_agents.session import Control, Session
 
 log = logging.getLogger(__name__)
@@ -95,16 +94,6 @@ class Device:
         self.alive = True
         self.announced = False
         self.reason = ""
-
-    def metrics(self, ts_ms: int) -> list[MetricValue]:
-        """Every metric with its last reported value, for a birth; null where there is none."""
-        result = []
-        for metric, value, at in zip(
-            self.description.metrics, self.reported.last, self.reported.last_ts, strict=True
-        ):
-            known = None if value is UNSEEN else value
-            result.append(birth_metric(metric.name, metric.datatype, known, at or ts_ms, metric.unit))
-        return result
 
 
 @dataclass(slots=True)

@@ -36,187 +36,19 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 
 from edge_agents.generation import Generation
-from edge_agents.ledger import Batch, Entry, Ledger, LedgerDamagedError, NodeRow, checksum, rescue
+from edge_agents.held import Answer, Outbox
+from edge_agents.ledger import Batch, Entry, Ledger, LedgerDamagedError, NodeRow, rescue
 from edge_agents.rules import Backoff
 
+__all__ = ["Answer", "Outbox", "OutboxFile", "new_epoch"]
+
 log = logging.getLogger(__name__)
-
-PENDING_MOST = 10_000
-"""Payloads of one node that may wait in memory for a disk that does not take them."""
-
-
-class Answer(Enum):
-    """What an acknowledgement meant."""
-
-    FORGOTTEN = "forgotten"
-    OTHER_EPOCH = "other_epoch"
-    OLD_COPY = "old_copy"
-
-
-class Outbox:
-    """One node's payloads that the hub has not stored yet; made by `OutboxFile.outbox`."""
-
-    def __init__(
-        self, file: OutboxFile, row: NodeRow, most: int, most_bytes: int, largest_bytes: int
-    ) -> None:
-        self._file = file
-        self._row = row
-        self._bounds = (most, most_bytes)
-        self._largest_bytes = largest_bytes
-        self._pending: list[tuple[str, bytes]] = []
-        self._fresh_start()
-        self.durable = row.position
-        self.refused = self.oversize = self.buried = 0
-        self.renewing = False
-        self.on_durable: Callable[[], None] = lambda: None
-        self.on_new_epoch: Callable[[], None] = lambda: None
-
-    def _fresh_start(self) -> None:
-        self.opened_at = self._row.position
-        self.proven = self.opened_at == 0
-        self._sent = 0
-
-    @property
-    def epoch(self) -> int:
-        """The life of this outbox; a random number, nonzero and below 2**63."""
-        return self._row.epoch
-
-    @property
-    def position(self) -> int:
-        """The last position given, on disk or not."""
-        return self._row.position
-
-    @property
-    def stored(self) -> int:
-        """The hub has stored, quarantined or given up everything through this position."""
-        return self._row.stored
-
-    @property
-    def first(self) -> int:
-        """The oldest position still held; `durable` + 1 if none is."""
-        return max(self._row.stored, self._row.lost) + 1
-
-    @property
-    def lost_unknown_to_hub(self) -> bool:
-        """True while the hub may still wait for positions that were dropped."""
-        return self._row.lost > self._row.stored
-
-    @property
-    def known(self) -> int:
-        """The highest position that the hub can rightly have of this outbox."""
-        return max(self.opened_at, self._sent) if self.proven else self.opened_at
-
-    @property
-    def dropped(self) -> int:
-        """Payloads dropped because the outbox was full."""
-        return self._row.dropped
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes on disk for this node, about."""
-        return self._file.held(self._row.id)[1]
-
-    @property
-    def held_count(self) -> int:
-        """Payloads on disk for this node."""
-        return self._file.held(self._row.id)[0]
-
-    def append(self, device: str, body: bytes) -> int | None:
-        """Take a payload's encoded metrics; returns its position, or None if the disk refuses for long.
-
-        `device` is empty for the node's own data. `body` larger than the limit is replaced by a tombstone.
-        It may be sent once `durable` has reached the position; `on_durable` is called then.
-        """
-        if len(self._pending) >= PENDING_MOST:
-            self.refused += 1
-            return None
-        if len(body) > self._largest_bytes:
-            self.oversize += 1
-            log.warning("payload of %d bytes from %s/%s is too large: only its place is sent", len(body),
-                        self._row.name, device)  # fmt: skip
-            device, body = "", b""
-        self._row.position += 1
-        self._pending.append((device, body))
-        self._file.wants_commit(self)
-        return self._row.position
-
-    def sent(self, position: int) -> None:
-        """Note that `position` went out."""
-        self._sent = max(self._sent, position)
-
-    def acknowledge(self, epoch: int, stored: int) -> Answer:
-        """The hub's answer: it has everything through `stored` of `epoch`."""
-        if epoch != self.epoch or self.renewing:
-            return Answer.OTHER_EPOCH
-        known = self.known
-        if stored > known:
-            self.renew(f"the hub has stored {stored}, this outbox can account for {known}: it is an old copy")
-            return Answer.OLD_COPY
-        self.proven = True
-        if stored > self._row.stored:
-            self._row.stored = stored
-            self._file.wants_commit(self, urgent=False)
-        return Answer.FORGOTTEN
-
-    def renew(self, reason: str) -> None:
-        """Take a new epoch, with new positions for everything held; `on_new_epoch` is called when done."""
-        log.warning("outbox of %s: new epoch: %s", self._row.name, reason)
-        self.renewing = True
-        self._file.wants_commit(self)
-
-    async def held(self, first: int, last: int) -> list[Entry]:
-        """Held payloads with positions in [first, last]; those damaged on disk as tombstones."""
-        return await self._file.read(self._row.id, first, min(last, self.durable))
-
-    async def bury(self, position: int, reason: str) -> None:
-        """Replace a payload that can never be stored by a tombstone."""
-        self.buried += 1
-        log.error("outbox of %s: position %d given up: %s", self._row.name, position, reason)
-        await self._file.bury(self._row.id, position)
-
-    async def next_bd_seq(self) -> int:
-        """The bdSeq for the next MQTT CONNECT, 0–255, on disk before it is used."""
-        self._row.bd_seq = (self._row.bd_seq + 1) % 256
-        self._file.wants_commit(self)
-        await self._file.flush()
-        return self._row.bd_seq
-
-    # ------------------------------------------------ for OutboxFile
-
-    def _collect(self, batch: Batch) -> int:
-        row, pending = self._row, self._pending
-        start = row.position - len(pending) + 1
-        for position, (device, body) in enumerate(pending, start=start):
-            batch.entries.append((row.id, position, device, body, checksum(device, body)))
-        batch.nodes.append(replace(row))
-        batch.forget.append((row.id, row.stored))
-        batch.bounds[row.id] = self._bounds
-        return len(pending)
-
-    def _committed(self, count: int, cut: tuple[int, int] | None) -> None:
-        del self._pending[:count]
-        self.durable = self._row.position - len(self._pending)
-        if cut is not None:
-            self._row.lost, self._row.dropped = cut[0], self._row.dropped + cut[1]
-            log.warning("outbox of %s is full: %d oldest payloads dropped", self._row.name, cut[1])
-        self.on_durable()
-
-    def _rebased(self, row: NodeRow) -> None:
-        row.bd_seq = self._row.bd_seq
-        self.durable = row.position
-        row.position += len(self._pending)
-        self._row = row
-        self.renewing = False
-        self._fresh_start()
-        self.proven = True  # nobody else knows this epoch
-        self.on_new_epoch()
 
 
 class OutboxFile:
@@ -236,6 +68,7 @@ class OutboxFile:
         self._timer: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
         self._last_commit = 0.0
+        self._turn = asyncio.Lock()  # a batch is never built while the file is being exchanged
         self.commits = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._generation = Generation(path)
@@ -326,12 +159,13 @@ class OutboxFile:
 
     async def read(self, node: int, first: int, last: int) -> list[Entry]:
         """Held payloads; see `Outbox.held`."""
+        ledger = self._ledger
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, lambda: self._ledger.read(node, first, last)
+                self._thread, ledger.read, node, first, last
             )
         except LedgerDamagedError as error:
-            await self._exchange(str(error))
+            await self._exchange(ledger, str(error))
             return []
 
     async def bury(self, node: int, position: int) -> None:
@@ -349,12 +183,14 @@ class OutboxFile:
             while self._dirty:
                 dirty, self._dirty = self._dirty, set()
                 try:
+                    ledger = self._ledger
                     try:
-                        await self._commit(dirty)
+                        async with self._turn:
+                            await self._commit(dirty)
                         backoff.reset()
                     except LedgerDamagedError as error:
                         self._dirty |= dirty
-                        await self._exchange(str(error))
+                        await self._exchange(ledger, str(error))
                 except (sqlite3.Error, OSError, LedgerDamagedError) as error:
                     self._dirty |= dirty
                     log.error("outbox %s cannot be written (%s): trying again", self.path, error)
@@ -371,22 +207,26 @@ class OutboxFile:
         batch = Batch()
         for outbox in dirty:
             if outbox.renewing:
-                row = replace(outbox._row)  # noqa: SLF001 — the file and its outboxes are one unit
+                row = replace(outbox.row)
                 fresh = await loop.run_in_executor(self._thread, self._ledger.renew, row, new_epoch())
-                outbox._rebased(fresh)  # noqa: SLF001
-            going_on.append((outbox, outbox._collect(batch)))  # noqa: SLF001
+                outbox.rebased(fresh)
+            going_on.append((outbox, outbox.collect(batch)))
         trimmed = await loop.run_in_executor(self._thread, self._ledger.commit, batch)
         self.commits += 1
         for outbox, count in going_on:
-            outbox._committed(count, trimmed.get(outbox._row.id))  # noqa: SLF001
+            outbox.committed(count, trimmed.get(outbox.row.id))
 
-    async def _exchange(self, reason: str) -> None:
+    async def _exchange(self, damaged: Ledger, reason: str) -> None:
         """The file is damaged or gone: go on in a new one with everything that can still be read."""
-        rows = [replace(outbox._row) for outbox in self._outboxes.values()]  # noqa: SLF001
-        fresh = await asyncio.get_running_loop().run_in_executor(self._thread, self._replace, rows, reason)
-        for row in fresh:
-            self._outboxes[row.name]._rebased(row)  # noqa: SLF001
-            self._dirty.add(self._outboxes[row.name])
+        async with self._turn:
+            if self._ledger is not damaged:
+                return
+            rows = [replace(outbox.row) for outbox in self._outboxes.values()]
+            loop = asyncio.get_running_loop()
+            fresh = await loop.run_in_executor(self._thread, self._replace, rows, reason)
+            for row in fresh:
+                self._outboxes[row.name].rebased(row)
+                self._dirty.add(self._outboxes[row.name])
 
     def _replace(self, rows: list[NodeRow] | None, reason: str) -> list[NodeRow]:
         rescued: dict[int, list[Entry]] = {}

@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 
-from devices.wire.datatypes import DataType
 from devices.wire.payloads import (
     REBIRTH,
-    MetricValue,
     Payload,
     PayloadError,
-    bd_seq_metric,
     decode_payload,
-    encode_payload,
     ndeath_payload,
     parse_state,
 )
 from devices.wire.topics import MessageType, Topic, TopicError, parse_topic
-from edge_agents.encoding import EPOCH, FIRST, POSITION, STORED, Head, counter_body, historical, metric
+from edge_agents.births import device_birth, device_death, node_birth
+from edge_agents.encoding import EPOCH, STORED, Head, counter_body, historical
 from edge_agents.outbox import Answer
 from edge_agents.rules import Pace, Replay
 
@@ -159,21 +156,9 @@ class Session:
     async def _births(self) -> None:
         self._rebirth = False
         self.born = False
-        node, outbox = self.node, self._outbox
-        now = node.now_ms()
+        node = self.node
         self._seq = 0
-        uint64, text, boolean = DataType.UInt64, DataType.String, DataType.Boolean
-        metrics = [
-            bd_seq_metric(self._bd_seq, now),
-            metric(REBIRTH, boolean, False, now),
-            *self._outbox_metrics(now),
-            metric(STORED, uint64, outbox.stored, now),
-            metric("Properties/Software", text, node.software, now),
-            metric("Properties/Heartbeat", DataType.UInt32, round(node.timing.heartbeat_s), now),
-            metric("Properties/Simulated", boolean, node.simulated, now),
-            metric("Simulation/Clock Offset", DataType.Int64, node.clock_offset_ms, now),
-        ]
-        await self._publish(MessageType.NBIRTH, "", metrics)
+        await self._publish(MessageType.NBIRTH, "", node_birth(node, self._bd_seq, self._next_seq()))
         for device in list(node.devices.values()):
             if device.alive or not device.announced:
                 await self._device_birth(device)
@@ -184,33 +169,15 @@ class Session:
         self.born = True
         node.counters.births += 1
 
-    def _outbox_metrics(self, now: int) -> list[MetricValue]:
-        outbox, uint64 = self._outbox, DataType.UInt64
-        return [
-            metric(EPOCH, uint64, outbox.epoch, now),
-            metric(POSITION, uint64, outbox.durable, now),
-            metric(FIRST, uint64, outbox.first, now),
-        ]
-
     async def _device_birth(self, device: Device) -> None:
-        now = self.node.now_ms()
-        description = device.description
-        metrics = self._outbox_metrics(now)
-        for name, value in (
-            ("Kind", description.kind),
-            ("Room", description.room),
-            ("Name", description.name),
-        ):
-            if value:
-                metrics.append(metric(f"Properties/{name}", DataType.String, value, now))
-        await self._publish(MessageType.DBIRTH, description.id, metrics + device.metrics(now))
+        payload = device_birth(self.node, device, self._next_seq())
+        await self._publish(MessageType.DBIRTH, device.description.id, payload)
 
     async def _device_death(self, device: Device) -> None:
-        reason = metric("Properties/Reason", DataType.String, device.reason, self.node.now_ms())
-        await self._publish(MessageType.DDEATH, device.description.id, [reason])
+        payload = device_death(self.node, device, self._next_seq())
+        await self._publish(MessageType.DDEATH, device.description.id, payload)
 
-    async def _publish(self, message_type: MessageType, device: str, metrics: list[MetricValue]) -> None:
-        payload = encode_payload(Payload(ts_ms=self.node.now_ms(), seq=self._next_seq(), metrics=metrics))
+    async def _publish(self, message_type: MessageType, device: str, payload: bytes) -> None:
         await self.client.publish(self._topic(message_type, device), payload)
 
     async def _publish_data(self, position: int, device: str, body: bytes, *, is_history: bool) -> None:

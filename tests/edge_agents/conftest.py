@@ -16,8 +16,8 @@ from tests.edge_agents.hub_double import HubDouble
 
 GROUP, NODE = "D703-THPT-02", "D703-THPT-02-a1"
 QUICK = Timing(
-    heartbeat_s=1, backlog_per_s=2000, backlog_jitter_s=0, resend_after_s=0.5, answer_wait_s=5, host_jitter_s=0.2,
-    reconnect_first_s=0.1, reconnect_longest_s=0.5,
+    heartbeat_s=1, backlog_per_s=2000, backlog_jitter_s=0, resend_after_s=0.5, answer_wait_s=5,
+    host_jitter_s=0.2, reconnect_first_s=0.1, reconnect_longest_s=0.5,
 )  # fmt: skip
 
 

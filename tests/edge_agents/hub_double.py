@@ -1,4 +1,4 @@
-"""A hub as small as can be: checks the Sparkplug session, keeps every position once, answers how far it has all."""
+"""A hub as small as can be: checks the session, keeps every position once, answers how far it has all."""
 
 import asyncio
 import time
@@ -104,6 +104,10 @@ class HubDouble:
     def all_bodies(self, node: str) -> Counter[bytes]:
         """Every stored payload of a node's epochs and how often it is there."""
         return Counter(body for epoch in self.epochs[node].values() for body in epoch.stored.values())
+
+    def has_through(self, node: str, position: int) -> bool:
+        """True if everything through `position` of a node is stored."""
+        return any(epoch.through >= position for epoch in self.epochs[node].values())
 
     async def _read(self) -> None:
         async for message in self.client.messages:

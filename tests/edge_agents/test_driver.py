@@ -69,7 +69,9 @@ async def test_bad_drivers_hurt_only_themselves(hub: HubDouble, running: Callabl
 
 
 @pytest.mark.mosquitto
-async def test_a_command_comes_back_as_an_observation(hub: HubDouble, running: Callable[..., Running]) -> None:
+async def test_a_command_comes_back_as_an_observation(
+    hub: HubDouble, running: Callable[..., Running]
+) -> None:
     relay = kinds()["relay"]
     polled: dict[str, PolledDevice] = {}
     agent = running(on_write=lambda device, metric, value: polled[device].write(metric, value))
@@ -107,7 +109,7 @@ def test_a_school_day() -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (TimeoutError(), "timeout"), (ConnectionRefusedError(), "refused"), (OSError(113, "no route"), "no_route"),
+        (TimeoutError(), "timeout"), (ConnectionRefusedError(), "refused"), (OSError(113, ""), "no_route"),
         (UnreachableError("powered_off"), "powered_off"), (random.Random, "protocol_error"),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -50,7 +51,7 @@ def test_timestamps_rise_strictly_within_one_millisecond_and_when_the_clock_step
         reported.accept(changes)
         seen += [change[2] for change in changes]
     assert len(seen) == len(times)
-    assert all(later > earlier for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(seen))
 
 
 def test_what_was_refused_is_offered_again() -> None:
