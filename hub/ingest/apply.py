@@ -6,6 +6,7 @@ had not been written. Twice gives the same: rows, presence and alarms carry keys
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from hub.ingest.sessions import BirthError, Directory
 from hub.ingest.values import Values
 from hub.registry.rules import DeviceSeen, NodeSeen, PresenceChange
 from hub.telemetry.port import Row
+
+log = logging.getLogger(__name__)
 
 _HELD_PER_NODE = 256
 _REBORN_WITHIN_MS = 15_000
@@ -79,11 +82,10 @@ class Applier:
                     self._node_death(payload, node, received_ms)
                 else:
                     self._in_sequence(message, payload, node, received_ms, ordinal)
-            except (DatatypeError, BirthError, UnicodeDecodeError, ValueError) as error:
-                reason, _, detail = str(error).partition(": ")
-                if not isinstance(error, BirthError):
-                    reason, detail = "bad_value", str(error)
-                self._set_aside(message, reason, detail, received_ms, ordinal)
+            except (
+                Exception
+            ) as error:  # edge of the loop: whatever is wrong costs one message, kept for replay
+                self._refuse(message, error, received_ms, ordinal)
         return self._values.rows
 
     def replay(self, number: int, received_ms: int, message: Message) -> tuple[list[Row], bool]:
@@ -128,7 +130,7 @@ class Applier:
         if not node.verified:
             # heard for the first time since the hub came back: what was missed cannot be counted, and a node
             # with an outbox sends again what the hub lacks
-            node.tracker.birth((payload.seq - 1) & 255)
+            self._release(node, node.tracker.birth((payload.seq - 1) & 255))
             self._verify(node, received_ms)
             if not node.has_outbox:
                 self._rebirths.want(node, "hub_restart")
@@ -142,7 +144,20 @@ class Applier:
 
     def _release(self, node: Node, ready: Sequence[Any]) -> None:
         for ordinal, (message, received_ms) in ready:
-            self._take(message, message.payload, node, received_ms, ordinal)
+            try:
+                self._take(message, message.payload, node, received_ms, ordinal)
+            except Exception as error:  # as in `apply`: it is not the fault of the message that released it
+                self._refuse(message, error, received_ms, ordinal)
+
+    def _refuse(self, message: Message, error: Exception, received_ms: int, ordinal: int) -> None:
+        if isinstance(error, BirthError):
+            reason, _, detail = str(error).partition(": ")
+        elif isinstance(error, ValueError):
+            reason, detail = "bad_value", str(error)
+        else:
+            log.error("could not apply a message on %r", message.route.topic, exc_info=error)
+            reason, detail = "hub_error", "a fault of the hub; see its log"
+        self._set_aside(message, reason, detail, received_ms, ordinal)
 
     def _take(
         self,

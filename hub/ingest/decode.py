@@ -18,6 +18,8 @@ from hub.ingest.positions import Positions
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_ID_CHARACTERS = 200
 _MAX_ROUTES = 200_000
+_MAX_ANNOUNCED = 1_001
+_UNBORN_MS = 90_000
 
 NOT_FOR_THE_HUB = "not_for_the_hub"
 EPOCH, POSITION, FIRST = "Outbox/Epoch", "Outbox/Position", "Outbox/First"
@@ -26,7 +28,7 @@ EPOCH, POSITION, FIRST = "Outbox/Epoch", "Outbox/Position", "Outbox/First"
 class Route:
     """What a topic says, worked out once: message type, node, device; or why it says nothing."""
 
-    __slots__ = ("device_id", "has_position", "node", "reason", "topic", "type")
+    __slots__ = ("device_id", "has_position", "is_born", "node", "reason", "topic", "type", "unborn_ms")
 
     def __init__(self, topic: bytes, node: Node | None, parsed: Topic | None, reason: str = "") -> None:
         self.topic = topic
@@ -35,6 +37,8 @@ class Route:
         self.type = parsed.message_type if parsed else MessageType.STATE
         self.device_id = (parsed.device or "") if parsed else ""
         self.has_position = self.type in (MessageType.NDATA, MessageType.DDATA)
+        self.is_born = False  # the births that say how to read this topic's data came
+        self.unborn_ms = 0  # when data came first without them
 
 
 class Message(NamedTuple):
@@ -57,13 +61,20 @@ class Batch:
     positions: list[tuple[str, int, int, str, int]] = field(default_factory=list)
     acknowledge: list[tuple[Node, int, int]] = field(default_factory=list)
     duplicates: int = 0
+    deferred: int = 0
 
 
 class Decoder:
     """Turns received messages into batches; owns the table of topics seen."""
 
-    def __init__(self, node_of: Callable[[str, str], Node | None]) -> None:
+    def __init__(
+        self,
+        node_of: Callable[[str, str], Node | None],
+        unborn: Callable[[Node], None] = lambda node: None,
+    ) -> None:
+        """`node_of` finds a node by group and id; `unborn` is told of a node whose births are needed."""
         self._node_of = node_of
+        self._unborn = unborn
         self._routes: dict[bytes, Route] = {}
 
     def route(self, topic: bytes) -> Route:
@@ -116,7 +127,9 @@ class Decoder:
             )
         return Message(route, raw, payload, position)
 
-    def batch(self, received: list[Received], received_ms: int) -> Batch:
+    def batch(  # noqa: C901  # the short way stands unrolled: every call here is paid per message
+        self, received: list[Received], received_ms: int
+    ) -> Batch:
         """Decode what came, drop what is durable already, and note which positions become durable."""
         batch = Batch(received_ms)
         keep, keep_raw = batch.messages.append, batch.raw.append
@@ -138,6 +151,9 @@ class Decoder:
                             position = second.long_value
                             node = route.node
                             assert node is not None
+                            if not route.is_born and self._too_early(route, node, received_ms):
+                                batch.deferred += 1
+                                continue
                             epoch = first.long_value
                             known = node.positions.get(epoch) or self._positions(node, epoch)
                             new = known.add(position)
@@ -146,6 +162,7 @@ class Decoder:
                             touched[node.sender, epoch] = (node, known)
                             if not new:
                                 batch.duplicates += 1
+                                _keep_sequence(batch, route, topic, payload)
                                 continue
                 except DecodeError as error:
                     keep(Message(route, raw, None, 0, f"malformed: {error}"))
@@ -157,8 +174,17 @@ class Decoder:
             message = self._message(topic, raw)
             if message.reason == NOT_FOR_THE_HUB:
                 continue  # the hub's own commands come back to it
+            route, node = message.route, message.route.node
+            if node is not None and message.payload is not None:
+                if route.type in (MessageType.NBIRTH, MessageType.DBIRTH):
+                    if len(node.announced) < _MAX_ANNOUNCED:
+                        node.announced.add(route.device_id)
+                elif message.position and self._too_early(route, node, received_ms):
+                    batch.deferred += 1
+                    continue
             if not self._note_positions(message, touched):
                 batch.duplicates += 1
+                _keep_sequence(batch, route, topic, message.payload)
                 continue
             keep(message)
             keep_raw(message_bytes)
@@ -168,6 +194,22 @@ class Decoder:
             batch.positions.append((sender, epoch, known.through, beyond, known.lost))
             batch.acknowledge.append((node, epoch, known.through))
         return batch
+
+    def _too_early(self, route: Route, node: Node, received_ms: int) -> bool:
+        """Tell whether the births that say how to read this data are still to come.
+
+        What nobody can read yet is neither kept nor acknowledged: its node holds it and sends it again after
+        its births. Only a birth that does not come for long lets its data through, and so into quarantine.
+        """
+        device = node.devices.get(route.device_id) if route.device_id else node.itself
+        route.is_born = ("" in node.announced or node.itself.birth is not None) and (
+            route.device_id in node.announced or (device is not None and device.birth is not None)
+        )
+        if route.is_born:
+            return False
+        self._unborn(node)
+        route.unborn_ms = route.unborn_ms or received_ms
+        return received_ms - route.unborn_ms < _UNBORN_MS
 
     @staticmethod
     def _positions(node: Node, epoch: int) -> Positions:
@@ -196,3 +238,12 @@ class Decoder:
         if FIRST in values:
             known.declare_first(values[FIRST])
         return known.add(message.position) if message.position else True
+
+
+def _keep_sequence(batch: Batch, route: Route, topic: bytes, payload: Payload | None) -> None:
+    """Of a payload that is durable already only its place in the session counts: without it there is a gap."""
+    if payload is not None and payload.HasField("seq"):
+        stub = Payload(seq=payload.seq)
+        raw = stub.SerializeToString()
+        batch.messages.append(Message(route, raw, stub, 0))
+        batch.raw.append((topic, raw))

@@ -98,9 +98,9 @@ class Node:
     """One edge node and its Sparkplug session."""
 
     __slots__ = (
-        "aliases", "bd_seq", "claimed", "clock_offset_ms", "devices", "epoch", "gap_since_ms", "group",
-        "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "positions", "sender", "simulated",
-        "skew_ms", "software", "tracker", "unreborn_ms", "verified",
+        "aliases", "announced", "bd_seq", "claimed", "clock_offset_ms", "devices", "epoch", "gap_since_ms",
+        "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "positions", "sender",
+        "simulated", "skew_ms", "software", "tracker", "unreborn_ms", "verified",
     )  # fmt: skip
 
     def __init__(self, group: str, node_id: str) -> None:
@@ -110,6 +110,7 @@ class Node:
         self.itself: Device = None  # type: ignore[assignment]  # set by the directory that makes both
         self.devices: dict[str, Device] = {}
         self.aliases: dict[int, tuple[Device, Slot]] = {}
+        self.announced: set[str] = set()
         self.tracker: SequenceTracker[tuple[int, Any]] = SequenceTracker()
         self.bd_seq: int | None = None
         self.verified = False

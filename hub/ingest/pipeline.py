@@ -41,12 +41,15 @@ class Pipeline:
         cursor: int,
         batch_messages: int,
         gather_s: float,
+        restore_positions: Callable[[], None],
         now_ms: Callable[[], int],
     ) -> None:
         self.cursor = cursor
         self.applied_ms = 0
         self.messages = 0
         self.duplicates = 0
+        self.deferred = 0
+        self.is_torn = False  # rows were cut off on their way to the store: the state in memory is ahead of it
         self.journal_failure = ""
         self.store_failure = ""
         self._inbox = inbox
@@ -57,6 +60,7 @@ class Pipeline:
         self._telemetry = telemetry
         self._batch_messages = batch_messages
         self._gather_s = gather_s
+        self._restore_positions = restore_positions
         self._now_ms = now_ms
         self._recent: deque[tuple[int, Batch]] = deque(maxlen=_IN_MEMORY_BATCHES)
         self._journalled = asyncio.Event()
@@ -65,6 +69,8 @@ class Pipeline:
 
     async def receive(self) -> None:
         """Decode, journal, acknowledge, for ever."""
+        # also when this loop starts again: positions of a batch that died before its commit must not count
+        await asyncio.to_thread(self._restore_positions)
         while True:
             received = await self._inbox.take(self._batch_messages, self._gather_s)
             batch = self._decoder.batch(received, self._now_ms())
@@ -72,6 +78,7 @@ class Pipeline:
             self._acknowledgements.durable(batch.acknowledge)
             self.messages += len(batch.messages)
             self.duplicates += batch.duplicates
+            self.deferred += batch.deferred
             if entry_id:
                 self._recent.append((entry_id, batch))
                 self._journalled.set()
@@ -126,6 +133,7 @@ class Pipeline:
     async def store(self, rows: list[Row]) -> None:
         """Write rows to the telemetry engine, trying again until it takes them."""
         wait_s = 0.2
+        self.is_torn = bool(rows)
         while rows:
             try:
                 await asyncio.to_thread(self._telemetry.write, rows)
@@ -136,5 +144,5 @@ class Pipeline:
                 await asyncio.sleep(wait_s * random.uniform(0.5, 1))
                 wait_s = min(10, wait_s * 2)
             else:
-                self.store_failure = ""
+                self.store_failure, self.is_torn = "", False
                 return

@@ -66,7 +66,7 @@ class IngestRole:
         self._applier = Applier(self._directory, self._book, self._rebirths, settings.shard)
         self._mirror = Mirror(self._directory, self._publish_retained, knobs.mirror_interval_ms)
         self._acknowledgements = Acknowledgements(self._publish)
-        decoder = Decoder(self._directory.node)
+        decoder = Decoder(self._directory.node, lambda node: self._rebirths.want(node, "unborn"))
         self._pipeline = Pipeline(
             inbox=self._inbox,
             decoder=decoder,
@@ -77,6 +77,7 @@ class IngestRole:
             cursor=self._state.cursor,
             batch_messages=knobs.batch_messages,
             gather_s=knobs.commit_interval_ms / 1000,
+            restore_positions=self._restore_positions,
             now_ms=now_ms,
         )
         self._connection: IngestConnection | None = None
@@ -118,11 +119,6 @@ class IngestRole:
         claims, schools = await self._records.decisions()
         self._directory.claims, self._directory.known_schools = claims, schools
         self._state.restore(self._directory)
-        for (sender, epoch), positions in self._journal.positions().items():
-            group, _, node_id = sender.partition("/")
-            node = self._directory.node(group, node_id)
-            if node is not None:
-                node.positions[epoch] = positions
         now_ms = self._now_ms()
         self._book.load(await self._records.open_alarms(), now_ms)
         for node in self._directory.nodes.values():
@@ -134,18 +130,21 @@ class IngestRole:
                 if device.presence.state != DEAD:
                     self._applier.restored(device, now_ms)
 
+    def _restore_positions(self) -> None:
+        """Take what is durable from the journal; what a batch that never reached it had noted is forgotten."""
+        for node in self._directory.nodes.values():
+            node.positions.clear()
+        for (sender, epoch), positions in self._journal.positions().items():
+            group, _, node_id = sender.partition("/")
+            known = self._directory.node(group, node_id)
+            if known is not None:
+                known.positions[epoch] = positions
+
     async def _close(self) -> None:
-        if self._connection is not None:
-            status = orjson.dumps({**self._status.document(self._now_ms()), "online": False})
-            try:
-                await self._connection.publish_confirmed(self._status.topic, status, retain=True)
-                await self._connection.publish_confirmed(
-                    self._state_topic, state_payload(False, self._state_ms), retain=True
-                )
-            except (TimeoutError, ConnectionError, OSError):
-                log.warning("the broker did not take the hub's farewell")
-            self._connection.close()
-        await self._save()
+        if self._pipeline.is_torn:
+            log.info("stopped while storing: the next start reads the journal from the last snapshot")
+        else:
+            await self._save()
         self._journal.close()
         self._state.close()
         self._telemetry.close()
@@ -182,11 +181,25 @@ class IngestRole:
             self._mirror.alarm_open(alarm)
         log.info("connected to %s", settings.mqtt_url.rpartition("@")[2])
         try:
-            await connection.lost
+            await asyncio.shield(connection.lost)  # cancelling us must not look like a loss
         finally:
-            self._connection = None
+            self._connection = (
+                None  # first: our own farewell must not be contradicted when it comes back to us
+            )
+            if not connection.lost.done():
+                await self._farewell(connection)
             connection.close()
         raise ConnectionError("lost the broker")
+
+    async def _farewell(self, connection: IngestConnection) -> None:
+        """Say that ingest and the host go offline, as of now; the will is discarded by an orderly end."""
+        now_ms = self._now_ms()
+        status = orjson.dumps({**self._status.document(now_ms), "online": False})
+        try:
+            await connection.publish_confirmed(self._status.topic, status, retain=True)
+            await connection.publish_confirmed(self._state_topic, state_payload(False, now_ms), retain=True)
+        except (TimeoutError, OSError):
+            log.warning("the broker did not take the hub's farewell")
 
     def _deliver(self, messages: list[Received]) -> None:
         control = [message for message in messages if message[0].startswith(_CONTROL)]

@@ -65,6 +65,7 @@ class Status:
             "applied_ms": self._pipeline.applied_ms,
             "messages_per_s": round(self._per_s, 1),
             "duplicates": self._pipeline.duplicates,
+            "deferred": self._pipeline.deferred,
             "quarantined": quarantine.total,
             "quarantined_by_reason": dict(quarantine.by_reason.most_common(20)),
             "quarantine_unkept": quarantine.unkept,

@@ -73,16 +73,26 @@ def test_rebirths_have_a_cooldown(parts: Parts) -> None:
 
 
 def test_data_before_the_birth_is_held_and_applied_after_it(parts: Parts) -> None:
-    sender = Sender(parts)
+    sender = Sender(parts, outbox=False)
     sender.data("air", number("Temperature", 20.0), seq=5)
     assert parts.asked() == ["unborn"]
     sender.born("air")
     assert parts.value("air", "Temperature") == 20.0
+    assert [row.values for row in parts.rows][-1] == [20.0]
+
+
+def test_data_of_an_outbox_before_its_birth_is_neither_kept_nor_acknowledged(parts: Parts) -> None:
+    sender = Sender(parts)
+    sender.data("air", number("Temperature", 20.0), seq=5)
+    assert parts.rows == []
+    assert EPOCH not in parts.directory.nodes["S1/n1"].positions, "the node must hold it"
+    sender.born("air")
+    sender.data("air", number("Temperature", 20.0), position=1)
     assert [row.values for row in parts.rows] == [[20.0]]
 
 
 def test_data_whose_birth_never_comes_goes_to_quarantine(parts: Parts) -> None:
-    Sender(parts).data("air", number("Temperature", 20.0), seq=5)
+    Sender(parts, outbox=False).data("air", number("Temperature", 20.0), seq=5)
     parts.tick(61)
     assert parts.reasons == {"unborn": 1}
     assert parts.effects.quarantine[0].payload
