@@ -82,9 +82,7 @@ class Applier:
                     self._node_death(payload, node, received_ms)
                 else:
                     self._in_sequence(message, payload, node, received_ms, ordinal)
-            except (
-                Exception
-            ) as error:  # edge of the loop: whatever is wrong costs one message, kept for replay
+            except Exception as error:  # noqa: BLE001  # edge of the loop: one message, kept for replay
                 self._refuse(message, error, received_ms, ordinal)
         return self._values.rows
 
@@ -146,7 +144,7 @@ class Applier:
         for ordinal, (message, received_ms) in ready:
             try:
                 self._take(message, message.payload, node, received_ms, ordinal)
-            except Exception as error:  # as in `apply`: it is not the fault of the message that released it
+            except Exception as error:  # noqa: BLE001  # as above; not the fault of its releaser
                 self._refuse(message, error, received_ms, ordinal)
 
     def _refuse(self, message: Message, error: Exception, received_ms: int, ordinal: int) -> None:
@@ -374,7 +372,7 @@ class Applier:
             self._values.take(device, past, sent_ms, received_ms, ordinal, store=True, live=False)
             metrics = [metric for metric in metrics if not metric.is_historical]
         self._values.take(device, metrics, sent_ms, received_ms, ordinal, store=True, live=not late)
-        if device.presence.state != BORN and not late:
+        if device.presence.state != BORN and metrics and not late:
             self.set_presence(device, BORN, "heard_again", received_ms, received_ms)
 
     def _snapshot(self, device: Device, payload: Payload, received_ms: int, ordinal: int) -> None:

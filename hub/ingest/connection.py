@@ -150,6 +150,11 @@ class IngestConnection(asyncio.Protocol):
         self._write(packets.subscribe(packet_id, filters))
         await asyncio.wait_for(confirmed, 10)
 
+    def unsubscribe(self, filters: list[str]) -> None:
+        """Unsubscribe; nobody waits for the broker's confirmation."""
+        self._packet_id = self._packet_id % 0xFFFF + 1
+        self._write(packets.unsubscribe(self._packet_id, filters))
+
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish at QoS 0; silently nothing when the connection is gone (the caller sends state again)."""
         self._write(packets.publish(topic, payload, retain=retain))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from json import dumps
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -23,6 +23,10 @@ _UNBORN_MS = 90_000
 
 NOT_FOR_THE_HUB = "not_for_the_hub"
 EPOCH, POSITION, FIRST = "Outbox/Epoch", "Outbox/Position", "Outbox/First"
+
+
+Touched: TypeAlias = dict[tuple[str, int], tuple[Node, Positions]]
+"""(sender, epoch) whose positions a batch changes."""
 
 
 class Route:
@@ -133,7 +137,7 @@ class Decoder:
         """Decode what came, drop what is durable already, and note which positions become durable."""
         batch = Batch(received_ms)
         keep, keep_raw = batch.messages.append, batch.raw.append
-        touched: dict[tuple[str, int], tuple[Node, Positions]] = {}
+        touched: Touched = {}
         routes = self._routes
         from_string = Payload.FromString
         for message_bytes in received:
@@ -171,29 +175,33 @@ class Decoder:
                 keep(Message(route, raw, payload, position))
                 keep_raw(message_bytes)
                 continue
-            message = self._message(topic, raw)
-            if message.reason == NOT_FOR_THE_HUB:
-                continue  # the hub's own commands come back to it
-            route, node = message.route, message.route.node
-            if node is not None and message.payload is not None:
-                if route.type in (MessageType.NBIRTH, MessageType.DBIRTH):
-                    if len(node.announced) < _MAX_ANNOUNCED:
-                        node.announced.add(route.device_id)
-                elif message.position and self._too_early(route, node, received_ms):
-                    batch.deferred += 1
-                    continue
-            if not self._note_positions(message, touched):
-                batch.duplicates += 1
-                _keep_sequence(batch, route, topic, message.payload)
-                continue
-            keep(message)
-            keep_raw(message_bytes)
+            self._long_way(message_bytes, batch, touched)
         for (sender, epoch), (node, known) in touched.items():
             node.epoch = epoch
             beyond = dumps(known.beyond) if known.beyond else "[]"
             batch.positions.append((sender, epoch, known.through, beyond, known.lost))
             batch.acknowledge.append((node, epoch, known.through))
         return batch
+
+    def _long_way(self, received: Received, batch: Batch, touched: Touched) -> None:
+        """Everything that is not data on a known topic."""
+        message = self._message(*received)
+        if message.reason == NOT_FOR_THE_HUB:
+            return  # the hub's own commands come back to it
+        route, node = message.route, message.route.node
+        if node is not None and message.payload is not None:
+            if route.type in (MessageType.NBIRTH, MessageType.DBIRTH):
+                if len(node.announced) < _MAX_ANNOUNCED:
+                    node.announced.add(route.device_id)
+            elif message.position and self._too_early(route, node, batch.received_ms):
+                batch.deferred += 1
+                return
+        if self._note_positions(message, touched):
+            batch.messages.append(message)
+            batch.raw.append(received)
+        else:
+            batch.duplicates += 1
+            _keep_sequence(batch, route, received[0], message.payload)
 
     def _too_early(self, route: Route, node: Node, received_ms: int) -> bool:
         """Tell whether the births that say how to read this data are still to come.
@@ -217,9 +225,7 @@ class Decoder:
             node.positions.pop(next(iter(node.positions)))
         return node.positions.setdefault(epoch, Positions())
 
-    def _note_positions(
-        self, message: Message, touched: dict[tuple[str, int], tuple[Node, Positions]]
-    ) -> bool:
+    def _note_positions(self, message: Message, touched: Touched) -> bool:
         """Note what a birth, or a message off the short way, says of its outbox; False for a duplicate."""
         node = message.route.node
         if node is None or (message.payload is None and not message.position):

@@ -67,6 +67,16 @@ class Mirror:
             return topic
         return f"{topic}@{node.id}"  # device ids are unique in a node, not necessarily in a room
 
+    def knows(self, topic: str) -> bool:
+        """Tell whether a device or node stands behind the topic."""
+        if topic in self._topics:
+            return True
+        return any(
+            device.topic == topic
+            for node in self._directory.nodes.values()
+            for device in (node.itself, *node.devices.values())
+        )
+
     def alarm_changed(self, change: AlarmChange) -> None:
         """Publish an alarm; an ended one is taken off the broker."""
         alarm = change.alarm

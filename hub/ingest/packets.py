@@ -74,6 +74,11 @@ def subscribe(packet_id: int, filters: list[tuple[str, int]]) -> bytes:
     return _packet(0x82, body + b"".join(_text(topic) + bytes((qos,)) for topic, qos in filters))
 
 
+def unsubscribe(packet_id: int, filters: list[str]) -> bytes:
+    """UNSUBSCRIBE (section 3.10)."""
+    return _packet(0xA2, packet_id.to_bytes(2, "big") + b"".join(_text(topic) for topic in filters))
+
+
 def publish(topic: str, payload: bytes, *, qos: int = 0, retain: bool = False, packet_id: int = 0) -> bytes:
     """PUBLISH; a packet id is needed above QoS 0 (section 3.3)."""
     first = 0x30 | qos << 1 | (1 if retain else 0)

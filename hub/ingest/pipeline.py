@@ -49,7 +49,9 @@ class Pipeline:
         self.messages = 0
         self.duplicates = 0
         self.deferred = 0
-        self.is_torn = False  # rows were cut off on their way to the store: the state in memory is ahead of it
+        self.is_torn = (
+            False  # rows were cut off on their way to the store: the state in memory is ahead of it
+        )
         self.journal_failure = ""
         self.store_failure = ""
         self._inbox = inbox

@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 _CONTROL = (b"hub/", b"$SYS/", b"spBv1.0/STATE/")
 _BROKER_DROPPED = "$SYS/broker/publish/messages/dropped"
 _SNAPSHOT_S = 5
+_MIRRORED = ("hub/alarms/#", "hub/live/#")
+_SWEEP_S = 5
 
 
 def _wall_clock_ms() -> int:
@@ -131,7 +133,7 @@ class IngestRole:
                     self._applier.restored(device, now_ms)
 
     def _restore_positions(self) -> None:
-        """Take what is durable from the journal; what a batch that never reached it had noted is forgotten."""
+        """Take from the journal what is durable; a batch that never reached it is forgotten."""
         for node in self._directory.nodes.values():
             node.positions.clear()
         for (sender, epoch), positions in self._journal.positions().items():
@@ -179,6 +181,8 @@ class IngestRole:
                 self._applier.dirty[device] = None  # a broker that restarted has forgotten the mirror
         for alarm in self._book.open().values():
             self._mirror.alarm_open(alarm)
+        await connection.subscribe([(mirrored, 0) for mirrored in _MIRRORED])
+        asyncio.get_running_loop().call_later(_SWEEP_S, connection.unsubscribe, list(_MIRRORED))
         log.info("connected to %s", settings.mqtt_url.rpartition("@")[2])
         try:
             await asyncio.shield(connection.lost)  # cancelling us must not look like a loss
@@ -223,6 +227,19 @@ class IngestRole:
             self._status.broker_dropped = int(payload) if payload.isdigit() else 0
         elif topic.startswith(("hub/changed/", "hub/request/")):
             self._requests.put(topic, payload)
+        elif payload and self._is_left_over(topic, payload):
+            self._publish_retained(topic, b"")
+
+    def _is_left_over(self, topic: str, payload: bytes) -> bool:
+        """Tell whether a retained document speaks of what is no more, such as an alarm closed meanwhile."""
+        schools = self._settings.schools
+        try:
+            if schools and orjson.loads(payload)["school"] not in schools:
+                return False  # another worker's
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return True
+        kind, _, name = topic.removeprefix("hub/").partition("/")
+        return name not in self._book.open() if kind == "alarms" else not self._mirror.knows(topic)
 
     def _oversize(self, topic: bytes, size: int) -> None:
         self._applier.quarantine.total += 1

@@ -282,6 +282,7 @@ async def test_what_is_no_more_is_taken_off_the_broker(settings: Settings, seen:
     for topic in ("hub/alarms/0123456789abcdef", "hub/live/S1/P101/removed", "hub/live/S1/-/gone"):
         await seen.client.publish(topic, b'{"school": "S1"}', qos=1, retain=True)
     async with _role(settings):
+        await seen.until(lambda: seen.newest.get("spBv1.0/STATE/hub"))
         await _born(seen)
         await seen.until(lambda: seen.newest.get("hub/live/S1/P101/air"))
         for topic in ("hub/alarms/0123456789abcdef", "hub/live/S1/P101/removed", "hub/live/S1/-/gone"):
