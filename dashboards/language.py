@@ -57,12 +57,15 @@ def catalogue(language: str) -> Catalogue:
     return Catalogue(language, messages)
 
 
-def choose(request: Request) -> str:
-    """Pick the language of a request: `?lang=`, then the cookie, then Accept-Language, then Vietnamese."""
+def choose(request: Request, *, heed_browser: bool = True) -> str:
+    """Pick the language of a request: `?lang=`, then the cookie, then Accept-Language, then Vietnamese.
+
+    A wall is everybody's: whatever the browser of its screen was installed with says nothing about them.
+    """
     for wanted in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
         if wanted in LANGUAGES:
             return wanted
-    return _accepted(request.headers.get("accept-language", ""))
+    return _accepted(request.headers.get("accept-language", "")) if heed_browser else DEFAULT
 
 
 def _accepted(header: str) -> str:

@@ -51,9 +51,11 @@ class Pages:
         )
         return environment
 
-    def render(self, request: Request, template: str, **facts: str) -> HTMLResponse:
+    def render(
+        self, request: Request, template: str, *, heed_browser: bool = True, **facts: str
+    ) -> HTMLResponse:
         """Render a template; `?lang=` is remembered in a cookie."""
-        language = choose(request)
+        language = choose(request, heed_browser=heed_browser)
         page = HTMLResponse(self._environments[language].get_template(template).render(**facts))
         page.headers["Cache-Control"] = "no-cache"
         page.headers["Content-Language"] = language
@@ -85,7 +87,7 @@ def mount(app: FastAPI, *, simulated: bool) -> None:
 
     async def wall(request: Request) -> HTMLResponse:
         """Show a wall."""
-        return pages.render(request, "wall.html", wall=request.path_params["wall"])
+        return pages.render(request, "wall.html", heed_browser=False, wall=request.path_params["wall"])
 
     for path, page in (("/", landing), ("/login", login), ("/ops", operations), ("/wall/{wall}", wall)):
         app.router.routes.append(Route(path, page))  # pages are no operations of the API: not in its schema

@@ -87,3 +87,9 @@ def test_english_has_two_forms_and_vietnamese_one() -> None:
 )
 def test_the_nearest_wish_decides(asked: Request, language: str) -> None:
     assert choose(asked) == language
+
+
+def test_a_wall_speaks_vietnamese_whatever_its_browser_was_installed_with() -> None:
+    assert choose(request(accept="en-US,en;q=0.9"), heed_browser=False) == "vi"
+    assert choose(request(query="lang=en"), heed_browser=False) == "en"
+    assert choose(request(cookie="lang=en"), heed_browser=False) == "en"
