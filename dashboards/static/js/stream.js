@@ -20,6 +20,7 @@ export class Stream {
     this.watch = setInterval(() => this.check(), WATCH_EVERY_MS);
     addEventListener("online", () => this.retry(0));
     addEventListener("pagehide", () => this.close());
+    addEventListener("pageshow", (event) => event.persisted && this.retry(0)); // brought back as it was left
   }
 
   // The hub's clock: a kiosk's own may be wrong, and ages must not be.

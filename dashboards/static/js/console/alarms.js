@@ -1,7 +1,8 @@
 // Open alarms, newest first, and taking one on.
 import { byId, element } from "../dom.js";
 import { stateName } from "../severity.js";
-import { age, moment, said, t } from "../words.js";
+import { moment, said, t } from "../words.js";
+import { agedSince } from "./ages.js";
 import { get, post } from "./api.js";
 import { Question } from "./dialog.js";
 import { Listing, button } from "./listing.js";
@@ -22,7 +23,6 @@ export function alarmList(who, schoolName, counted) {
   });
 
   const row = (alarm) => {
-    const now = Date.now();
     const waiting = alarm.state === "unacknowledged" || alarm.state === "returned_unacknowledged";
     const room = alarm.room && alarm.room !== "-" ? t("room {room}", { room: alarm.room }) : "";
     const where = [schoolName(alarm.school), room, alarm.device ?? alarm.node, said(alarm, "detail")].filter(Boolean).join(" · ");
@@ -30,7 +30,7 @@ export function alarmList(who, schoolName, counted) {
     const held = [alarm.acknowledged_by, alarm.comment].filter(Boolean).join(": ");
     return element("article", { class: `row alarm ${alarm.severity} ${waiting ? "open" : ""}` }, shape,
       element("div", {}, element("b", {}, said(alarm, "title")), element("small", {}, where)),
-      element("div", {}, element("span", { class: "num" }, moment(alarm.raised_ms, now)), element("small", {}, t("{age} ago", { age: age(now - alarm.raised_ms) }))),
+      element("div", {}, element("span", { class: "num" }, moment(alarm.raised_ms, Date.now())), agedSince(alarm.raised_ms, "ago")),
       element("div", {}, stages()[alarm.state] ?? alarm.state, element("small", {}, held)),
       element("div", { class: "acts" }, ...(waiting && may ? [button(t("Acknowledge"), "main", () => acknowledge(alarm))] : [])));
   };

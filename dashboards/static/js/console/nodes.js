@@ -1,6 +1,7 @@
 // Edge nodes: what is heard from whom, and giving a stranger a place.
 import { byId, element } from "../dom.js";
-import { NOTHING, age, language, number, t } from "../words.js";
+import { NOTHING, language, number, t } from "../words.js";
+import { agedSince } from "./ages.js";
 import { get, post } from "./api.js";
 import { Question } from "./dialog.js";
 import { Listing, button } from "./listing.js";
@@ -68,7 +69,7 @@ export function nodeList(who, schoolName, schools, counted) {
       element("div", {}, element("b", {}, node.node), element("small", {}, [node.group, node.software].filter(Boolean).join(" · "))),
       element("div", {}, node.claimed ? schoolName(node.school) : t("Unclaimed"), element("small", {}, node.claimed && node.room && node.room !== "-" ? t("room {room}", { room: node.room }) : "")),
       element("div", {}, [presences()[presence.state] ?? NOTHING, reasons()[presence.reason] ?? presence.reason].filter(Boolean).join(" · "),
-        element("small", {}, presence.since_ms ? t("for {age}", { age: age(Date.now() - presence.since_ms) }) : "")));
+        agedSince(presence.since_ms, "for")));
     const unfold = async () => {
       const there = made.querySelector(".values");
       if (there) return there.remove();

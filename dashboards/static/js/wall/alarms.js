@@ -61,7 +61,7 @@ export class Alarms {
       made.shape.setAttribute("aria-label", stateName(alarm.severity));
       made.row.dataset.alarm = alarm.id;
       text(made.title, said(alarm, "title"));
-      text(made.where, [place(alarm, picture.schools), said(alarm, "detail")].filter(Boolean).join(" · "));
+      text(made.where, [place(alarm, picture.schools).replace(/^Trường\s+/u, ""), said(alarm, "detail")].filter(Boolean).join(" · "));
       text(made.since, moment(alarm.raised_ms, nowMs));
       text(made.chip, holder(alarm));
     });

@@ -1,9 +1,13 @@
 // A line of the recent hour. Minutes without a value are gaps, and a flat hour looks flat.
 const WIDTH = 100;
 const HEIGHT = 36;
+const LEAST_MINUTES = 15;
 
 export function drawSpark({ svg, dot }, history, least) {
-  const values = Array.isArray(history) ? history : [];
+  const hour = Array.isArray(history) ? history : [];
+  const begun = hour.findIndex((value) => typeof value === "number");
+  // a hub that has just started has no hour yet: what there is may take more of the width, but never all of it at once
+  const values = begun < 0 ? [] : hour.slice(Math.max(0, Math.min(begun, hour.length - LEAST_MINUTES)));
   const key = `${least}|${values.join()}`;
   if (svg.dataset.key === key) return;
   svg.dataset.key = key;
