@@ -120,7 +120,7 @@ KIND = DeviceKind(
             name="Lamp Hours", datatype=DataType.Int32, unit="h", low=0, high=100_000, deadband=1,
             label_vi="Giờ bóng đèn", label_en="Lamp hours",
             limits=(
-                Limit(severity=Severity.MINOR, above=LAMP_LIFE_H, hysteresis=50, on_delay_s=60,
+                Limit(severity=Severity.MINOR, above=LAMP_LIFE_H, hysteresis=50, on_delay_s=0,
                       title_vi="Bóng đèn quá tuổi thọ", title_en="Lamp beyond its life"),
             ),
         ),
