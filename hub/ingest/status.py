@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,6 +20,9 @@ try:
     VERSION = version("smart-classroom-hub")
 except PackageNotFoundError:  # run from a checkout that was not installed
     VERSION = "0"
+
+
+_SMOOTHED_MS = 10_000
 
 
 class Status:
@@ -48,10 +52,12 @@ class Status:
         self._per_s = 0.0
 
     def document(self, now_ms: int) -> dict[str, Any]:
-        """Return the status now; the rate is over the time since the last call."""
+        """Return the status now; the rate is smoothed over some ten seconds."""
         before_ms, before = self._last
         if now_ms > before_ms:
-            self._per_s = (self._inbox.received - before) * 1000 / (now_ms - before_ms)
+            rate = (self._inbox.received - before) * 1000 / (now_ms - before_ms)
+            # rooms are polled in beats: one second's rate alone would flicker between nothing and twice the truth
+            self._per_s += (rate - self._per_s) * (1 - math.exp((before_ms - now_ms) / _SMOOTHED_MS))
             self._last = (now_ms, self._inbox.received)
         quarantine = self._applier.quarantine
         return {
