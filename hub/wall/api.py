@@ -43,7 +43,7 @@ async def wall_picture(who: Viewer, walls: Configured) -> dict[str, Any]:
 
 @router.get("/{wall}/stream", response_class=StreamingResponse)
 async def wall_stream(request: Request, who: Viewer, walls: Configured) -> StreamingResponse:
-    """Streams `snapshot`, then `delta` (at most five a second) and `beat` (every second)."""
+    """Streams `snapshot`, then `delta` (at most five a second, ten while alarms change) and `beat` (one)."""
     return StreamingResponse(_frames(request, walls, who), media_type="text/event-stream", headers=HEADERS)
 
 

@@ -31,6 +31,7 @@ from hub.wall.rules import (
 )
 
 DELTA_GAP_S = 0.2
+URGENT_GAP_S = 0.1  # what turns a cell of the map red waits for no figure
 TICK_S = 1.0
 UPLINK = "uplink"
 _LIVE = ("rx_kbps", "tx_kbps", "utilisation", "latency_ms", "loss", "capacity_kbps")
@@ -63,6 +64,7 @@ class WallFeed:
         self._history.roll(now_ms)
         self._dirty_schools: set[str] = set()
         self._dirty = True
+        self._urgent = False
         self._rolled = False
         self._ready_s = 0.0
         self._sent_s = -TICK_S
@@ -126,7 +128,7 @@ class WallFeed:
                 self._alarms[alarm["id"]] = alarm
             else:
                 self._alarms.pop(alarm["id"], None)
-            self._touch()
+            self._touch(urgent=True)
 
     def status_changed(self) -> None:
         """Heartbeats are looked at once a second."""
@@ -147,7 +149,7 @@ class WallFeed:
         else:
             tally.nodes.pop(document["node"], None)
         self._dirty_schools.add(document["school"])
-        self._touch()
+        self._touch(urgent=document["device"] is None)
 
     def _clock(self, node: Document) -> None:
         simulated, offset_ms = bool(node.get("simulated")), node.get("clock_offset_ms") or 0
@@ -155,9 +157,10 @@ class WallFeed:
             self._simulated, self._clock_offset_ms = True, offset_ms
             self._renew()
 
-    def _touch(self) -> None:
-        if not self._dirty:
+    def _touch(self, *, urgent: bool = False) -> None:
+        if not self._dirty or (urgent and not self._urgent):
             self._dirty = True
+            self._urgent = self._urgent or urgent
             self._wake()
 
     def _renew(self) -> None:
@@ -182,13 +185,15 @@ class WallFeed:
             self._snapshot = None  # its clock would be old
             beat = {"ts_ms": now_ms, "data_ms": self._picture.data_ms, "version": self._version}
             self.readers.publish(self._frame("beat", beat))
-        if self._dirty and now_s >= self._ready_s:
+        ready_s = min(self._ready_s, self._sent_s + URGENT_GAP_S) if self._urgent else self._ready_s
+        if self._dirty and now_s >= ready_s:
             # the first change after quiet waits for nothing; a status sent alone still counts as one of five
             alone, self._alone_s = now_s - self._alone_s < TICK_S, -TICK_S
             self._ready_s = now_s + DELTA_GAP_S * (1 + alone)
             self._sent_s = now_s
             self._send(now_ms, self._picture.intake())
-        return min(self._tick_s, self._ready_s) if self._dirty else self._tick_s
+            return self._tick_s
+        return min(self._tick_s, ready_s) if self._dirty else self._tick_s
 
     def snapshot(self, now_ms: int) -> bytes:
         """The event a screen begins with: everything, as it was sent last."""
@@ -237,7 +242,7 @@ class WallFeed:
 
     def _delta(self, now_ms: int, status: dict[str, Any]) -> dict[str, Any] | None:
         """What is different from what was sent last, which this becomes; None if nothing is."""
-        self._dirty = False
+        self._dirty = self._urgent = False
         delta: dict[str, Any] = {}
         schools = {}
         for code in self._dirty_schools:

@@ -155,6 +155,24 @@ async def test_five_a_second_also_with_heartbeats_between() -> None:
     assert len(sent) > 150
 
 
+def test_an_alarm_among_many_figures_waits_a_tenth_of_a_second_at_most() -> None:
+    picture = Picture()
+    feed = feed_of(picture)
+    for now_s in (10.0, 11.0):
+        feed.step(now_s, T0)
+    now_s = 11.5
+    put(picture, device(A, "d1"))
+    feed.step(now_s, T0)
+    put(picture, device(A, "d2"))
+    assert feed.step(now_s + 0.01, T0) == pytest.approx(now_s + 0.2)
+    put_alarm(picture, alarm("1", A))
+    assert feed.step(now_s + 0.02, T0) == pytest.approx(now_s + 0.1)
+    feed.step(now_s + 0.1, T0)
+    assert feed.picture(T0)["alarms"][0]["id"] == "1"
+    put(picture, device(A, "d3"))
+    assert feed.step(now_s + 0.2, T0) == pytest.approx(now_s + 0.3)
+
+
 def test_unclaimed_nodes_and_other_scopes_do_not_count() -> None:
     picture = Picture()
     everything, only_b = feed_of(picture), feed_of(picture, frozenset({B}))
