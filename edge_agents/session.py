@@ -138,6 +138,7 @@ class Session:
         while not self._leaving:
             if self._rebirth:
                 await self._births()
+                self._send_all_again()  # who could not read us may have taken nothing from us either
             await self._drain_live()
             busy = await self._send_backlog() if self._answered else await self._ask()
             self._beat()
@@ -347,10 +348,15 @@ class Session:
             return
         now = self._ms()
         self._asked_by_ms = now
-        self._replay.begin(self._outbox.stored, max(self._replay.live_sent, self._outbox.stored), now)
+        self._send_all_again()
         if self._answered:
             self._say_something()
         self.wake.set()
+
+    def _send_all_again(self) -> None:
+        """Whatever is not acknowledged goes out once more, from the oldest on."""
+        stored = self._outbox.stored
+        self._replay.begin(stored, max(self._replay.live_sent, stored), self._ms())
 
     # ------------------------------------------------ the end
 
