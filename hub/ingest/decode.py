@@ -131,7 +131,7 @@ class Decoder:
             )
         return Message(route, raw, payload, position)
 
-    def batch(  # noqa: C901  # the short way stands unrolled: every call here is paid per message
+    def batch(  # the short way stands unrolled: every call here is paid per message
         self, received: list[Received], received_ms: int
     ) -> Batch:
         """Decode what came, drop what is durable already, and note which positions become durable."""
