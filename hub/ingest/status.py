@@ -56,7 +56,7 @@ class Status:
         before_ms, before = self._last
         if now_ms > before_ms:
             rate = (self._inbox.received - before) * 1000 / (now_ms - before_ms)
-            # rooms are polled in beats: one second's rate alone would flicker between nothing and twice the truth
+            # rooms are polled in beats: the rate of one second flickers between nothing and twice the truth
             self._per_s += (rate - self._per_s) * (1 - math.exp((before_ms - now_ms) / _SMOOTHED_MS))
             self._last = (now_ms, self._inbox.received)
         quarantine = self._applier.quarantine
