@@ -11,6 +11,7 @@ from hub.ingest.model import Node
 STORED = "Outbox/Stored"
 _UINT64 = 8
 _INTERVAL_MS = 1000
+_EPOCHS_PER_NODE = 16
 
 
 def stored_payload(epoch: int, through: int, now_ms: int) -> bytes:
@@ -27,19 +28,22 @@ class Acknowledgements:
     def __init__(self, publish: Callable[[str, bytes], None]) -> None:
         self.sent = 0
         self._publish = publish
-        self._due: dict[Node, tuple[int, int]] = {}
+        self._due: dict[Node, dict[int, int]] = {}
         self._sent_ms: dict[Node, int] = {}
 
     def durable(self, positions: Iterable[tuple[Node, int, int]]) -> None:
         """Note (node, epoch, through) that a commit has made durable."""
         for node, epoch, through in positions:
-            self._due[node] = (epoch, through)
+            epochs = self._due.setdefault(node, {})
+            epochs[epoch] = through  # a clone beside its original has an epoch of its own, and both wait
+            if len(epochs) > _EPOCHS_PER_NODE:
+                del epochs[next(iter(epochs))]
 
     def send_due(self, now_ms: int) -> None:
         """Send what may be sent now."""
         due = [node for node in self._due if now_ms - self._sent_ms.get(node, 0) >= _INTERVAL_MS]
         for node in due:
-            epoch, through = self._due.pop(node)
             self._sent_ms[node] = now_ms
-            self.sent += 1
-            self._publish(f"spBv1.0/{node.group}/NCMD/{node.id}", stored_payload(epoch, through, now_ms))
+            for epoch, through in self._due.pop(node).items():
+                self.sent += 1
+                self._publish(f"spBv1.0/{node.group}/NCMD/{node.id}", stored_payload(epoch, through, now_ms))

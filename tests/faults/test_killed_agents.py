@@ -85,6 +85,8 @@ def test_outboxes_deleted_put_back_and_cloned(hub: Hub, sender: Callable[..., Se
     for agent in everyone:
         agent.wait_for_progress(50)
     for agent in everyone:
+        agent.pause()
+    for agent in everyone:
         agent.drain()
     # what was held when an outbox was deleted or overwritten went with it, by its owner's hand
     wanted = union([agent.acknowledged() for agent in everyone])
