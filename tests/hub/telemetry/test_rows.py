@@ -25,7 +25,9 @@ _VALUES: dict[DataType, st.SearchStrategy[Any]] = {
 @st.composite
 def _rows(draw: st.DrawFn) -> tuple[Series, list[int], list[Any]]:
     kinds = draw(st.lists(st.sampled_from(sorted(_VALUES)), min_size=1, max_size=40))
-    series = Series(("g", "n", "d"), 1, [(f"m{i}", kind) for i, kind in enumerate(kinds)], "".join(map(code, kinds)))
+    series = Series(
+        ("g", "n", "d"), 1, [(f"m{i}", kind) for i, kind in enumerate(kinds)], "".join(map(code, kinds))
+    )
     places = draw(st.lists(st.integers(0, len(kinds) - 1), unique=True, min_size=1))
     return series, places, [draw(st.none() | _VALUES[kinds[place]]) for place in places]
 
@@ -34,7 +36,9 @@ def _rows(draw: st.DrawFn) -> tuple[Series, list[int], list[Any]]:
 def test_a_row_comes_back(row: tuple[Series, list[int], list[Any]]) -> None:
     series, places, values = row
     for indices in (bytes(places), tuple(places)):
-        assert list(unpack(series.codes, pack(series, indices, values))) == list(zip(places, values, strict=True))
+        assert list(unpack(series.codes, pack(series, indices, values))) == list(
+            zip(places, values, strict=True)
+        )
 
 
 def test_numbers_are_small() -> None:

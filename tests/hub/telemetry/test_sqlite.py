@@ -54,14 +54,24 @@ def test_ranges_are_half_open_and_cross_midnight(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("aggregate", "expected"),
-    [("mean", [2.0, 10.0]), ("min", [1.0, 10.0]), ("max", [3.0, 10.0]), ("last", [3.0, 10.0]), ("count", [2, 1])],
+    [
+        ("mean", [2.0, 10.0]),
+        ("min", [1.0, 10.0]),
+        ("max", [3.0, 10.0]),
+        ("last", [3.0, 10.0]),
+        ("count", [2, 1]),
+    ],
 )
 def test_steps(tmp_path: Path, aggregate: str, expected: list[float]) -> None:
     path = tmp_path / "t.db"
     start = NOON_MS - NOON_MS % 60_000
-    _written(path, [(start, 1, 1.0), (start + 100, 2, None), (start + 30_000, 3, 3.0), (start + 120_000, 4, 10.0)]).close()
+    _written(
+        path, [(start, 1, 1.0), (start + 100, 2, None), (start + 30_000, 3, 3.0), (start + 120_000, 4, 10.0)]
+    ).close()
     points = _query(path, step_ms=60_000, aggregate=Aggregate(aggregate))
-    assert points == [(start, expected[0]), (start + 120_000, expected[1])], "a minute without values is a gap"
+    assert points == [(start, expected[0]), (start + 120_000, expected[1])], (
+        "a minute without values is a gap"
+    )
 
 
 def test_the_datatype_of_a_metric_may_change(tmp_path: Path) -> None:
