@@ -66,6 +66,7 @@ class Batch:
     acknowledge: list[tuple[Node, int, int]] = field(default_factory=list)
     duplicates: int = 0
     deferred: int = 0
+    overtaken: list[tuple[Node, int, int]] = field(default_factory=list)
 
 
 class Decoder:
@@ -131,9 +132,8 @@ class Decoder:
             )
         return Message(route, raw, payload, position)
 
-    def batch(  # the short way stands unrolled: every call here is paid per message
-        self, received: list[Received], received_ms: int
-    ) -> Batch:
+    # the short way stands unrolled: every call here is paid per message
+    def batch(self, received: list[Received], received_ms: int) -> Batch:
         """Decode what came, drop what is durable already, and note which positions become durable."""
         batch = Batch(received_ms)
         keep, keep_raw = batch.messages.append, batch.raw.append
@@ -181,6 +181,8 @@ class Decoder:
             beyond = dumps(known.beyond) if known.beyond else "[]"
             batch.positions.append((sender, epoch, known.through, beyond, known.lost))
             batch.acknowledge.append((node, epoch, known.through))
+        # after the others, so that of two answers to one node this one is sent
+        batch.acknowledge += batch.overtaken
         return batch
 
     def _long_way(self, received: Received, batch: Batch, touched: Touched) -> None:
@@ -196,7 +198,7 @@ class Decoder:
             elif message.position and self._too_early(route, node, batch.received_ms):
                 batch.deferred += 1
                 return
-        if self._note_positions(message, touched):
+        if self._note_positions(message, touched, batch):
             batch.messages.append(message)
             batch.raw.append(received)
         else:
@@ -225,8 +227,12 @@ class Decoder:
             node.positions.pop(next(iter(node.positions)))
         return node.positions.setdefault(epoch, Positions())
 
-    def _note_positions(self, message: Message, touched: Touched) -> bool:
-        """Note what a birth, or a message off the short way, says of its outbox; False for a duplicate."""
+    def _note_positions(self, message: Message, touched: Touched, batch: Batch) -> bool:
+        """Note what a birth, or a message off the short way, says of its outbox; False for a duplicate.
+
+        A birth that counts less than is durable here is that of an outbox put back from an old copy: the answer
+        names the highest position known, so that its node can tell.
+        """
         node = message.route.node
         if node is None or (message.payload is None and not message.position):
             return True
@@ -243,6 +249,8 @@ class Decoder:
         touched[node.sender, epoch] = (node, known)
         if FIRST in values:
             known.declare_first(values[FIRST])
+        if message.route.type is MessageType.NBIRTH and values.get(POSITION, known.highest) < known.highest:
+            batch.overtaken.append((node, epoch, known.highest))
         return known.add(message.position) if message.position else True
 
 

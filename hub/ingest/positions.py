@@ -18,6 +18,11 @@ class Positions:
     beyond: list[tuple[int, int]] = field(default_factory=list)
     lost: int = 0
 
+    @property
+    def highest(self) -> int:
+        """The highest position that is durable."""
+        return self.beyond[-1][1] if self.beyond else self.through
+
     def holds(self, position: int) -> bool:
         """Tell whether the position is durable already."""
         if position <= self.through:

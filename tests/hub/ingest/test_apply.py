@@ -163,6 +163,19 @@ def test_twice_is_once(parts: Parts) -> None:
     assert parts.directory.nodes["S1/n1"].positions[EPOCH].through == 1
 
 
+def test_an_outbox_put_back_from_an_old_copy_is_told_how_far_it_once_was(parts: Parts) -> None:
+    sender = Sender(parts).born("air")
+    for position in (1, 2, 5):
+        sender.data("air", number("Temperature", 20.0), position=position)
+    node = parts.directory.nodes["S1/n1"]
+    old = encode_payload(Payload(ts_ms=START_MS, seq=0, metrics=sender.about_outbox(3)))
+    batch = parts.decoder.batch([(sender.topic("NBIRTH").encode(), old)], parts.now_ms)
+    assert batch.acknowledge[-1] == (node, EPOCH, 5)
+    newer = encode_payload(Payload(ts_ms=START_MS, seq=0, metrics=sender.about_outbox(6)))
+    batch = parts.decoder.batch([(sender.topic("NBIRTH").encode(), newer)], parts.now_ms)
+    assert batch.acknowledge[-1] == (node, EPOCH, 2)
+
+
 def test_a_flood_is_an_alarm_at_once_and_only_in_a_known_school(parts: Parts) -> None:
     wet = MetricValue("Water Leak", datatype=DataType.Boolean, value=True, ts_ms=START_MS)
     Sender(parts).born("air").data("air", wet)
