@@ -230,8 +230,8 @@ class Decoder:
     def _note_positions(self, message: Message, touched: Touched, batch: Batch) -> bool:
         """Note what a birth, or a message off the short way, says of its outbox; False for a duplicate.
 
-        A birth that counts less than is durable here is that of an outbox put back from an old copy: the answer
-        names the highest position known, so that its node can tell.
+        A birth that counts less than is durable here is that of an outbox put back from an old copy: the
+        answer names the highest position known, so that its node can tell.
         """
         node = message.route.node
         if node is None or (message.payload is None and not message.position):
@@ -255,7 +255,7 @@ class Decoder:
 
 
 def _keep_sequence(batch: Batch, route: Route, topic: bytes, payload: Payload | None) -> None:
-    """Of a payload that is durable already only its place in the session counts: without it there is a gap."""
+    """Of a payload that is durable already only the place in its session counts: else there is a gap."""
     if payload is not None and payload.HasField("seq"):
         stub = Payload(seq=payload.seq)
         raw = stub.SerializeToString()
