@@ -48,6 +48,7 @@ class Outbox:
     def _fresh_start(self) -> None:
         self.opened_at = self.row.position
         self.proven = self.opened_at == 0
+        self._hub_is_behind = False
         self._sent = 0
 
     @property
@@ -73,7 +74,7 @@ class Outbox:
     @property
     def lost_unknown_to_hub(self) -> bool:
         """True while the hub may still wait for positions that were dropped."""
-        return self.row.lost > self.row.stored
+        return self.row.lost > self.row.stored or self._hub_is_behind
 
     @property
     def known(self) -> int:
@@ -127,6 +128,8 @@ class Outbox:
             self.renew(f"the hub has stored {stored}, this outbox can account for {known}: it is an old copy")
             return Answer.OLD_COPY
         self.proven = True
+        # a hub put back from an older copy waits for what we forgot on its word: it must count that as lost
+        self._hub_is_behind = stored < self.row.stored
         if stored > self.row.stored:
             self.row.stored = stored
             self._file.wants_commit(self, urgent=False)

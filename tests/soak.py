@@ -97,13 +97,31 @@ def watch(demo: psutil.Popen, mqtt_port: int, minutes: float, every_s: float) ->
     return wrong
 
 
+def storm(minutes: float) -> int:
+    """Repeats the fault tests until the time is over or one fails; every round kills at other moments."""
+    end_s, rounds = time.monotonic() + minutes * 60, 0
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/faults"]
+    while rounds == 0 or time.monotonic() < end_s:
+        if subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode != 0:
+            sys.stdout.write(f"round {rounds + 1} failed\n")
+            return 1
+        rounds += 1
+    sys.stdout.write(f"{rounds} rounds of faults, nothing acknowledged was lost\n")
+    return 0
+
+
 def main() -> int:
     """Runs the demo and watches it."""
     parser = argparse.ArgumentParser(prog="./run soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--schools", type=int, default=24)
     parser.add_argument("--every-s", type=float, default=10, help="seconds between two samples")
+    parser.add_argument(
+        "--faults", action="store_true", help="kill and restore processes instead of watching"
+    )
     options = parser.parse_args()
+    if options.faults:
+        return storm(options.minutes)
     http_port, mqtt_port = unused_port(), unused_port()
     with tempfile.TemporaryDirectory(prefix="hub-soak-") as folder:
         command = [sys.executable, "-m", "hub.cli", "demo", "--schools", str(options.schools)]

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.mosquitto, pytest.mark.faults]
 
 def test_killed_twenty_times_under_load(hub: Hub, sender: Callable[..., Sender]) -> None:
     """1,000 payloads a second; nothing that was acknowledged is ever missing, everything held arrives."""
-    rng = random.Random(20)
+    rng = random.Random()
     four = sender(nodes=4, per_s=1000).start()
     for kill in range(20):
         hub.start()
@@ -28,7 +28,7 @@ def test_killed_twenty_times_under_load(hub: Hub, sender: Callable[..., Sender])
         hub.kill()
         expect_journalled(hub, four.now)
         acknowledged = four.acknowledged()
-        if kill % 5 == 3:
+        if kill % 10 == 8:
             hub.start()
             expect_stored_once(hub, acknowledged)
             hub.kill()
