@@ -41,6 +41,7 @@ class IngestConnection(asyncio.Protocol):
         self._rest = b""
         self._skip_bytes = 0
         self._packet_id = 0
+        self._together: list[bytes] = []
         self._connected: asyncio.Future[None] = loop.create_future()
         self._awaited: dict[int, asyncio.Future[None]] = {}
         self._pinger: asyncio.Task[None] | None = None
@@ -156,11 +157,21 @@ class IngestConnection(asyncio.Protocol):
         self._write(packets.unsubscribe(self._packet_id, filters))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Publish at QoS 0; silently nothing when the connection is gone (the caller sends state again)."""
-        self._write(packets.publish(topic, payload, retain=retain))
+        """Publish at QoS 0; silently nothing when the connection is gone (the caller sends state again).
+
+        What is published in one turn of the loop leaves together: calls into the kernel cost more than packets.
+        """
+        if not self._together:
+            asyncio.get_running_loop().call_soon(self._send_together)
+        self._together.append(packets.publish(topic, payload, retain=retain))
+
+    def _send_together(self) -> None:
+        parts, self._together = self._together, []
+        self._write(b"".join(parts))
 
     async def publish_confirmed(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish at QoS 1 and wait for PUBACK."""
+        self._send_together()  # the order of publishing is kept
         packet_id, confirmed = self._await_packet()
         self._write(packets.publish(topic, payload, qos=1, retain=retain, packet_id=packet_id))
         await asyncio.wait_for(confirmed, 10)
@@ -172,11 +183,13 @@ class IngestConnection(asyncio.Protocol):
     @property
     def unsent_bytes(self) -> int:
         """Bytes written but not yet taken by the kernel."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        waiting = sum(map(len, self._together))
+        return waiting + (0 if self._transport is None else self._transport.get_write_buffer_size())
 
     def close(self) -> None:
         """Disconnect in order: the broker then discards the will."""
         if self._transport is not None and not self._transport.is_closing():
+            self._send_together()
             self._write(packets.DISCONNECT)
             self._transport.close()
 

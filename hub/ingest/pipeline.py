@@ -24,6 +24,7 @@ from hub.telemetry.port import Row, TelemetryWriter
 log = logging.getLogger(__name__)
 
 _IN_MEMORY_BATCHES = 16
+_PATIENCE_S = 0.5
 
 
 class Pipeline:
@@ -66,6 +67,7 @@ class Pipeline:
         self._now_ms = now_ms
         self._recent: deque[tuple[int, Batch]] = deque(maxlen=_IN_MEMORY_BATCHES)
         self._journalled = asyncio.Event()
+        self._followed = asyncio.Event()
         self._resume = cursor
         self.lock = asyncio.Lock()
 
@@ -74,6 +76,7 @@ class Pipeline:
         # also when this loop starts again: positions of a batch that died before its commit must not count
         await asyncio.to_thread(self._restore_positions)
         while True:
+            await self._let_follow()
             received = await self._inbox.take(self._batch_messages, self._gather_s)
             batch = self._decoder.batch(received, self._now_ms())
             entry_id = await self._journal_batch(batch)
@@ -84,6 +87,18 @@ class Pipeline:
             if entry_id:
                 self._recent.append((entry_id, batch))
                 self._journalled.set()
+
+    async def _let_follow(self) -> None:
+        """Wait for the follower while there is room to: what it must read back is decoded twice.
+
+        When the inbox fills, or nothing moves for a moment (an engine that is away), receiving goes first.
+        """
+        while len(self._recent) >= _IN_MEMORY_BATCHES - 1 and len(self._inbox) < self._inbox.limit // 4:
+            self._followed.clear()
+            try:
+                await asyncio.wait_for(self._followed.wait(), _PATIENCE_S)
+            except TimeoutError:
+                return
 
     async def _journal_batch(self, batch: Batch) -> int:
         """Commit a batch, again and again while the disk refuses; return its entry id, 0 if it was empty."""
@@ -113,6 +128,7 @@ class Pipeline:
                 await self.store(rows)
                 self.cursor = entry_id
                 self.applied_ms = self._now_ms()
+                self._followed.set()
             await asyncio.sleep(0)
 
     async def _next_entry(self) -> tuple[int, int, list[Message]]:
