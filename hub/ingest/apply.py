@@ -95,7 +95,9 @@ class Applier:
         device = node.devices.get(message.route.device_id) if message.route.device_id else node.itself
         if device is None or not message.route.has_position:
             return [], False
-        ordinal = message.position or (1 << 62) + number
+        ordinal = (1 << 62) + number
+        if message.position:
+            ordinal = ordinal_of(payload.metrics[0].long_value, message.position)
         try:
             sent_ms = self._values.sent_ms(payload, node, received_ms)
             metrics = payload.metrics[2 if message.position else 0 :]
@@ -363,10 +365,11 @@ class Applier:
             return
         sent_ms = self._values.sent_ms(payload, node, received_ms)
         # sliced: a list of metrics is read twice as fast as their container
-        metrics = payload.metrics[2 if message.position else 0 :]
+        metrics = payload.metrics[:]
         late = straggler
         if message.position:
-            ordinal = message.position
+            ordinal = ordinal_of(metrics[0].long_value, message.position)
+            metrics = metrics[2:]
             late = late or (bool(metrics) and metrics[0].is_historical)
         elif past := [metric for metric in metrics if metric.is_historical]:
             self._values.take(device, past, sent_ms, received_ms, ordinal, store=True, live=False)
@@ -384,6 +387,11 @@ class Applier:
     def _set_aside(self, message: Message, reason: str, detail: str, received_ms: int, ordinal: int) -> None:
         key = f"{self._shard}:{ordinal >> 20}:{ordinal & 0xFFFFF}"
         self.quarantine.admit(self.effects, message, reason, detail, received_ms, key)
+
+
+def ordinal_of(epoch: int, position: int) -> int:
+    """What tells rows of one device and millisecond apart: the position, under some bits of its epoch."""
+    return (epoch & 0x3FFFFF) << 40 | position & 0xFF_FFFF_FFFF
 
 
 def _reason(payload: Payload) -> str:

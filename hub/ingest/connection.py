@@ -159,7 +159,7 @@ class IngestConnection(asyncio.Protocol):
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish at QoS 0; silently nothing when the connection is gone (the caller sends state again).
 
-        What is published in one turn of the loop leaves together: calls into the kernel cost more than packets.
+        What is published in one turn of the loop leaves together: a call into the kernel costs more.
         """
         if not self._together:
             asyncio.get_running_loop().call_soon(self._send_together)

@@ -93,7 +93,7 @@ class Pipeline:
 
         When the inbox fills, or nothing moves for a moment (an engine that is away), receiving goes first.
         """
-        while len(self._recent) >= _IN_MEMORY_BATCHES - 1 and len(self._inbox) < self._inbox.limit // 4:
+        while len(self._recent) >= _IN_MEMORY_BATCHES - 1 and len(self._inbox) < self._inbox.limit // 2:
             self._followed.clear()
             try:
                 await asyncio.wait_for(self._followed.wait(), _PATIENCE_S)

@@ -74,6 +74,7 @@ class Sender:
     def __init__(self, parts: Parts, group: str = "S1", node: str = "n1", *, outbox: bool = True) -> None:
         self.parts, self.group, self.node, self.outbox = parts, group, node, outbox
         self.seq = self.position = 0
+        self.epoch = EPOCH
 
     def topic(self, kind: str, device: str = "") -> str:
         return f"spBv1.0/{self.group}/{kind}/{self.node}" + (f"/{device}" if device else "")
@@ -97,7 +98,7 @@ class Sender:
         if not self.outbox:
             return []
         return [
-            MetricValue("Outbox/Epoch", datatype=DataType.UInt64, value=EPOCH),
+            MetricValue("Outbox/Epoch", datatype=DataType.UInt64, value=self.epoch),
             MetricValue("Outbox/Position", datatype=DataType.UInt64, value=position),
         ]
 

@@ -21,7 +21,7 @@ def test_a_birth_and_a_change_become_state_and_history(parts: Parts) -> None:
     sender.data("air", number("Temperature", 27.5))
     assert parts.value("air", "Temperature") == 27.5
     assert [(row.series.key, row.ts_ms, row.ordinal, row.values) for row in parts.rows] == [
-        (("S1", "n1", "air"), START_MS, 1, [27.5])
+        (("S1", "n1", "air"), START_MS, EPOCH << 40 | 1, [27.5])
     ]
     assert parts.directory.nodes["S1/n1"].devices["air"].presence.state == BORN
     assert parts.reasons == {}
@@ -174,6 +174,15 @@ def test_an_outbox_put_back_from_an_old_copy_is_told_how_far_it_once_was(parts: 
     newer = encode_payload(Payload(ts_ms=START_MS, seq=0, metrics=sender.about_outbox(6)))
     batch = parts.decoder.batch([(sender.topic("NBIRTH").encode(), newer)], parts.now_ms)
     assert batch.acknowledge[-1] == (node, EPOCH, 2)
+
+
+def test_the_same_position_of_two_epochs_is_two_rows(parts: Parts) -> None:
+    sender = Sender(parts).born("air")
+    sender.data("air", number("Temperature", 30.0), position=1)
+    sender.epoch = EPOCH + 1
+    sender.born("air")
+    sender.data("air", number("Temperature", 31.0), position=1)
+    assert len({(row.ts_ms, row.ordinal) for row in parts.rows}) == 2
 
 
 def test_a_flood_is_an_alarm_at_once_and_only_in_a_known_school(parts: Parts) -> None:
