@@ -17,11 +17,12 @@ from devices.wire.topics import MessageType
 from hub.alarms.rules import AlarmBook
 from hub.ingest.decode import Message
 from hub.ingest.effects import Effects, QuarantineGate
-from hub.ingest.model import BORN, DEAD, STALE, Device, Node, Presence
+from hub.ingest.model import BORN, DEAD, Device, Node, Presence
+from hub.ingest.presence import Attendance
 from hub.ingest.rebirth import RebirthRequests
 from hub.ingest.sessions import BirthError, Directory
 from hub.ingest.values import Values
-from hub.registry.rules import DeviceSeen, NodeSeen, PresenceChange
+from hub.registry.rules import DeviceSeen, NodeSeen
 from hub.telemetry.port import Row
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Applier:
         self._shard = shard
         self._values = Values(book, rebirths, self.quarantine)
         self.dirty = self._values.dirty
+        self.attendance = Attendance(directory, book, self.effects, self.dirty)
 
     @property
     def value_count(self) -> int:
@@ -72,7 +74,7 @@ class Applier:
             try:
                 if message.route.has_position and tracker.expected == payload.seq and not tracker.held:
                     if not node.verified:
-                        self._verify(node, received_ms)
+                        self.attendance.heard(node, received_ms)
                     node.heard_ms = received_ms
                     tracker.expected = (payload.seq + 1) & 255
                     self._data(message, payload, node, received_ms, ordinal)
@@ -131,7 +133,7 @@ class Applier:
             # heard for the first time since the hub came back: what was missed cannot be counted, and a node
             # with an outbox sends again what the hub lacks
             self._release(node, node.tracker.birth((payload.seq - 1) & 255))
-            self._verify(node, received_ms)
+            self.attendance.heard(node, received_ms)
             if not node.has_outbox:
                 self._rebirths.want(node, "hub_restart")
         if not payload.HasField("seq"):
@@ -176,7 +178,7 @@ class Applier:
             device = node.devices.get(message.route.device_id)
             if device is not None:
                 since_ms = self._values.sent_ms(payload, node, received_ms)
-                self.set_presence(device, DEAD, _reason(payload), since_ms, received_ms)
+                self.attendance.note(device, DEAD, _reason(payload), since_ms, received_ms)
         else:
             self._data(message, payload, node, received_ms, ordinal, straggler=straggler)
 
@@ -208,14 +210,14 @@ class Applier:
                 node.unreborn_ms = 0
                 for device in node.devices.values():
                     if device.presence.state == DEAD and device.presence.reason in ("node_lost", "rebirth"):
-                        self._absent(device, "not_reborn", now_ms)
+                        self.attendance.absent(device, "not_reborn", now_ms)
             silent_ms = now_ms - node.heard_ms
             if (
                 node.heartbeat_s
                 and node.itself.presence.state != DEAD
                 and silent_ms > 3_000 * node.heartbeat_s
             ):
-                self._lose(node, "silence", node.heard_ms + 3_000 * node.heartbeat_s, now_ms)
+                self.attendance.lose(node, "silence", node.heard_ms + 3_000 * node.heartbeat_s, now_ms)
         self.effects.alarms += self._book.due(now_ms)
         return self._values.rows
 
@@ -242,7 +244,7 @@ class Applier:
         self._rebirths.satisfied(node)
         self._directory.node_birth(node, payload, message.raw)
         itself = node.itself
-        self.set_presence(itself, BORN, "birth", received_ms, received_ms)
+        self.attendance.note(itself, BORN, "birth", received_ms, received_ms)
         for device in node.devices.values():
             if device.presence.state == BORN:
                 device.presence = Presence(DEAD, "rebirth", received_ms)  # until its own birth, a moment away
@@ -262,9 +264,9 @@ class Applier:
         self._directory.device_birth(node, device, payload, message.raw)
         if was.state == DEAD and was.reason == "rebirth":
             device.presence = Presence(BORN, "birth", received_ms)  # it was never away: nothing to record
-            self._alarm_presence(device, True, received_ms)
+            self.attendance.tell_alarms(device, True, received_ms)
         else:
-            self.set_presence(device, BORN, "birth", received_ms, received_ms)
+            self.attendance.note(device, BORN, "birth", received_ms, received_ms)
         self.effects.devices[node.group, node.id, device.id] = DeviceSeen(
             node.group, node.id, device.id, device.kind_id, device.shown_room, device.name, node.claimed
         )
@@ -282,67 +284,7 @@ class Applier:
         if bd_seq is not None and node.bd_seq is not None and bd_seq != node.bd_seq:
             return  # the will of an earlier connection: a newer birth has replaced it
         self._release(node, node.tracker.death())
-        self._lose(node, "will", received_ms, received_ms)
-
-    def _lose(self, node: Node, reason: str, since_ms: int, now_ms: int) -> None:
-        self.set_presence(node.itself, DEAD, reason, since_ms, now_ms)
-        for device in node.devices.values():
-            if device.presence.state != DEAD:
-                device.presence = Presence(DEAD, "node_lost", since_ms)
-                self.dirty[device] = None
-
-    def _verify(self, node: Node, received_ms: int) -> None:
-        node.verified = True
-        if node.itself.presence.state != BORN and node.itself.birth is not None:
-            self.set_presence(node.itself, BORN, "heard_again", received_ms, received_ms)
-            for device in node.devices.values():
-                if device.presence.reason in ("node_lost", "hub_restart"):
-                    self.set_presence(device, BORN, "heard_again", received_ms, received_ms)
-
-    def set_presence(self, device: Device, state: str, reason: str, since_ms: int, now_ms: int) -> None:
-        """Note that something came, went or fell silent."""
-        self.dirty[device] = None
-        if device.presence.state != state:
-            device.presence = Presence(state, reason, since_ms)
-            node = device.node
-            self.effects.presence.append(
-                PresenceChange(node.group, node.id, device.id, state, reason, since_ms)
-            )
-        self._alarm_presence(device, state != DEAD, now_ms)
-
-    def restored(self, device: Device, now_ms: int) -> None:
-        """After a restart: what was born may be so still, but nobody has heard it yet."""
-        presence = device.presence
-        device.presence = Presence(STALE, "hub_restart", presence.since_ms)
-        self._observe_again(device, now_ms)
-
-    def reclaim(self, node: Node, now_ms: int) -> None:
-        """Somebody decided whose the node is: its devices get rooms, limits and alarms accordingly."""
-        for device in (node.itself, *node.devices.values()):
-            self._book.forget(self._directory.subject(device), now_ms)
-        self._directory.claim(node)
-        for device in (node.itself, *node.devices.values()):
-            self.dirty[device] = None
-            if device.id and device.birth is not None:
-                self._directory.device_birth(node, device, Payload.FromString(device.birth), device.birth)
-            self._alarm_presence(device, device.presence.state != DEAD, now_ms)
-            self._observe_again(device, now_ms)
-
-    def _observe_again(self, device: Device, now_ms: int) -> None:
-        for slot in device.slots.values():
-            if slot.watch is not None and slot.value is not None:
-                self._book.observe(slot.watch, slot.value, slot.ts_ms, now_ms)
-
-    def _absent(self, device: Device, reason: str, now_ms: int) -> None:
-        device.presence = Presence(BORN, reason, now_ms)
-        self.set_presence(device, DEAD, reason, now_ms, now_ms)
-
-    def _alarm_presence(self, device: Device, online: bool, now_ms: int) -> None:
-        rule = self._directory.offline_rule(device)
-        if rule is not None:
-            presence = device.presence
-            subject = self._directory.subject(device)
-            self._book.presence(subject, online, presence.reason, presence.since_ms, now_ms, rule)
+        self.attendance.lose(node, "will", received_ms, received_ms)
 
     # -- values --------------------------------------------------------------------------------------
 
@@ -376,7 +318,7 @@ class Applier:
             metrics = [metric for metric in metrics if not metric.is_historical]
         self._values.take(device, metrics, sent_ms, received_ms, ordinal, store=True, live=not late)
         if device.presence.state != BORN and metrics and not late:
-            self.set_presence(device, BORN, "heard_again", received_ms, received_ms)
+            self.attendance.note(device, BORN, "heard_again", received_ms, received_ms)
 
     def _snapshot(self, device: Device, payload: Payload, received_ms: int, ordinal: int) -> None:
         """The values in a birth: current state for everyone; history where no outbox sends them as well."""

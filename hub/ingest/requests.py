@@ -79,7 +79,7 @@ class Requests:
         if node is None:
             return
         async with self._pipeline.lock:
-            self._applier.reclaim(node, self._now_ms())
+            self._applier.attendance.reclaim(node, self._now_ms())
 
     async def _replay(self, ids: list[int]) -> None:
         found = await self._records.quarantined(ids)

@@ -130,7 +130,7 @@ class IngestRole:
             for device in (node.itself, *node.devices.values()):
                 self._applier.dirty[device] = None
                 if device.presence.state != DEAD:
-                    self._applier.restored(device, now_ms)
+                    self._applier.attendance.restored(device, now_ms)
 
     def _restore_positions(self) -> None:
         """Take from the journal what is durable; a batch that never reached it is forgotten."""

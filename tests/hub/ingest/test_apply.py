@@ -235,3 +235,14 @@ def test_restored_state_is_what_was_remembered(parts: Parts, tmp_path: Path) -> 
     sender.data("air", number("Temperature", 28.0))
     assert again.value("air", "Temperature") == 28.0
     assert again.asked() == [], "nobody is asked for a rebirth who need not be"
+
+
+def test_a_node_given_up_for_its_silence_is_back_as_soon_as_it_is_heard(parts: Parts) -> None:
+    sender = Sender(parts).born("air")
+    parts.tick(31)
+    node = parts.directory.nodes["S1/n1"]
+    assert node.itself.presence.state == DEAD
+    sender.data("air", number("Temperature", 20.0, ts_ms=parts.now_ms))
+    assert (node.itself.presence.state, node.itself.presence.reason) == (BORN, "heard_again")
+    assert node.devices["air"].presence.state == BORN
+    assert parts.asked() == []
