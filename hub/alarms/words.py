@@ -12,6 +12,10 @@ LINK_DOWN = ("Đường truyền báo đứt", "The link reports down")
 REASONS: dict[str, tuple[str, str]] = {
     "silence": ("không còn tín hiệu", "fell silent"),
     "will": ("nút biên mất kết nối đột ngột", "edge node lost without goodbye"),
+    "goodbye": (
+        "nút biên dừng có báo trước và chưa trở lại",
+        "edge node stopped in order and did not come back",
+    ),
     "node_lost": ("nút biên mất kết nối", "edge node lost"),
     "not_reborn": ("không xuất hiện lại sau khi nút biên khởi động", "did not come back with its edge node"),
     "death": ("nút biên mất kết nối", "edge node went away"),

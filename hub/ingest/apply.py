@@ -211,6 +211,7 @@ class Applier:
                 for device in node.devices.values():
                     if device.presence.state == DEAD and device.presence.reason in ("node_lost", "rebirth"):
                         self.attendance.absent(device, "not_reborn", now_ms)
+            self.attendance.look_for_absence(node, now_ms)
             silent_ms = now_ms - node.heard_ms
             if (
                 node.heartbeat_s
@@ -240,7 +241,7 @@ class Applier:
         self._release(node, node.tracker.birth(payload.seq))
         node.heard_ms = received_ms
         node.verified = True
-        node.gap_since_ms = 0
+        node.gap_since_ms = node.left_ms = 0
         self._rebirths.satisfied(node)
         self._directory.node_birth(node, payload, message.raw)
         itself = node.itself
@@ -284,7 +285,10 @@ class Applier:
         if bd_seq is not None and node.bd_seq is not None and bd_seq != node.bd_seq:
             return  # the will of an earlier connection: a newer birth has replaced it
         self._release(node, node.tracker.death())
-        self.attendance.lose(node, "will", received_ms, received_ms)
+        if node.has_outbox and payload.HasField("timestamp"):
+            self.attendance.leave(node, received_ms)  # our agents' wills carry no time, their goodbyes do
+        else:
+            self.attendance.lose(node, "will", received_ms, received_ms)
 
     # -- values --------------------------------------------------------------------------------------
 

@@ -99,8 +99,8 @@ class Node:
 
     __slots__ = (
         "aliases", "announced", "bd_seq", "claimed", "clock_offset_ms", "devices", "epoch", "gap_since_ms",
-        "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "positions", "sender",
-        "simulated", "skew_ms", "software", "tracker", "unreborn_ms", "verified",
+        "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "left_ms", "positions",
+        "sender", "simulated", "skew_ms", "software", "tracker", "unreborn_ms", "verified",
     )  # fmt: skip
 
     def __init__(self, group: str, node_id: str) -> None:
@@ -126,4 +126,5 @@ class Node:
         self.positions: dict[int, Positions] = {}
         self.gap_since_ms = 0
         self.unreborn_ms = 0
+        self.left_ms = 0
         self.held: list[tuple[int, Any]] = []

@@ -9,6 +9,9 @@ from hub.ingest.model import BORN, DEAD, STALE, Device, Node, Presence
 from hub.ingest.sessions import Directory
 from hub.registry.rules import PresenceChange
 
+GOODBYE = "goodbye"
+_BACK_WITHIN_MS = 60_000
+
 
 class Attendance:
     """Keeps the presence of everything; changes go to `effects`, to the alarms and to what is `dirty`."""
@@ -25,10 +28,29 @@ class Attendance:
         """Note that a node is gone, and with it the sight of its devices."""
         node.verified = False
         self.note(node.itself, DEAD, reason, since_ms, now_ms)
+        self._lose_sight(node, since_ms)
+
+    def _lose_sight(self, node: Node, since_ms: int) -> None:
+        self._dirty[node.itself] = None
         for device in node.devices.values():
             if device.presence.state != DEAD:
                 device.presence = Presence(DEAD, "node_lost", since_ms)
                 self._dirty[device] = None
+
+    def leave(self, node: Node, now_ms: int) -> None:
+        """Note that a node said goodbye: a restart or an update, and an alarm only if it stays away."""
+        node.verified = False
+        node.left_ms = now_ms
+        itself = node.itself
+        itself.presence = Presence(DEAD, GOODBYE, now_ms)
+        self._effects.presence.append(PresenceChange(node.group, node.id, "", DEAD, GOODBYE, now_ms))
+        self._lose_sight(node, now_ms)
+
+    def look_for_absence(self, node: Node, now_ms: int) -> None:
+        """Raise the alarm of a node that said goodbye and did not come back."""
+        if node.left_ms and now_ms - node.left_ms > _BACK_WITHIN_MS:
+            node.left_ms = 0
+            self.tell_alarms(node.itself, False, now_ms)
 
     def heard(self, node: Node, received_ms: int) -> None:
         """Note that a node was heard after a restart of the hub or after it had been given up."""

@@ -246,3 +246,26 @@ def test_a_node_given_up_for_its_silence_is_back_as_soon_as_it_is_heard(parts: P
     assert (node.itself.presence.state, node.itself.presence.reason) == (BORN, "heard_again")
     assert node.devices["air"].presence.state == BORN
     assert parts.asked() == []
+
+
+def test_a_goodbye_is_an_alarm_only_if_the_node_stays_away(parts: Parts) -> None:
+    sender = Sender(parts).born("air")
+    node = parts.directory.nodes["S1/n1"]
+    parts.send(sender.topic("NDEATH"), ndeath_payload(0, parts.now_ms))
+    assert (node.itself.presence.state, node.itself.presence.reason) == (DEAD, "goodbye")
+    parts.tick(50)
+    sender.born("air", bd_seq=1)
+    parts.tick(25)
+    assert parts.effects.alarms == []
+    parts.send(sender.topic("NDEATH"), ndeath_payload(1, parts.now_ms))
+    for _ in range(4):
+        parts.tick(30)
+    assert [(change.alarm.node, change.alarm.device) for change in parts.effects.alarms][:1] == [("n1", None)]
+    assert "in order" in parts.effects.alarms[0].alarm.detail_en
+
+
+def test_a_will_is_an_alarm_at_once(parts: Parts) -> None:
+    sender = Sender(parts).born("air")
+    parts.send(sender.topic("NDEATH"), ndeath_payload(0))
+    parts.tick(6)
+    assert "without goodbye" in parts.effects.alarms[0].alarm.detail_en
