@@ -10,6 +10,7 @@ from hub.ingest.decode import Message
 from hub.registry.rules import DeviceSeen, NodeSeen, PresenceChange, Quarantined
 
 _QUARANTINE_PER_SENDER = 50
+_ACKNOWLEDGED_PER_SENDER = 5_000
 _QUARANTINE_WINDOW_MS = 60_000
 
 
@@ -55,7 +56,9 @@ class QuarantineGate:
             self._kept.clear()
         route = message.route
         sender = route.node.sender if route.node else ""
-        if self._kept[sender, reason] >= _QUARANTINE_PER_SENDER:
+        # what carries a position was acknowledged: its sender has forgotten it
+        allowance = _ACKNOWLEDGED_PER_SENDER if message.position else _QUARANTINE_PER_SENDER
+        if self._kept[sender, reason] >= allowance:
             self.unkept += 1
             return
         self._kept[sender, reason] += 1

@@ -143,6 +143,14 @@ def test_rubbish_fills_its_senders_allowance_not_the_database(parts: Parts, good
     _still_well(parts, good)
 
 
+def test_what_was_acknowledged_is_kept_beyond_the_allowance_of_rubbish(parts: Parts, good: Sender) -> None:
+    bad = Sender(parts, node="bad").born("air")
+    for _ in range(200):
+        bad.data("air", number("Nobody declared me", 1.0))
+    assert len(parts.effects.quarantine) == 200
+    _still_well(parts, good)
+
+
 def test_null_values_of_every_datatype(parts: Parts) -> None:
     sender = Sender(parts, "Plant", "x", outbox=False)
     basic = [DataType(n) for n in range(1, 16)]
