@@ -9,13 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.routing import Mount, Route
 
+from dashboards import boundaries
 from dashboards.assets import Assets
 from dashboards.language import COOKIE, COOKIE_MAX_AGE_S, LANGUAGES, Catalogue, catalogue, choose
 from dashboards.vocabulary import vocabulary
+from devices import province
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,8 +71,20 @@ def mount(app: FastAPI, *, simulated: bool) -> None:
     """Add the pages and their files to the hub's web app.
 
     `simulated` says what the first paint claims before the stream has spoken; the stream then decides.
+    Raises BoundaryError when `map_geojson` of the hub's settings names a file that cannot be used.
     """
     assets = Assets()
+    map_url = assets.url("map/province.json")
+    if geojson := getattr(getattr(app.state, "settings", None), "map_geojson", None):
+        schools = [(school.code, school.district_code) for school in province.schools(None)]
+        drawing = boundaries.draw(boundaries.read(geojson), schools)
+
+        async def configured_map(request: Request) -> JSONResponse:
+            """Give the drawing made of the configured boundaries."""
+            return JSONResponse(drawing, headers={"Cache-Control": "no-cache"})
+
+        map_url = "/map.json"
+        app.router.routes.append(Route(map_url, configured_map))
     pages = Pages(assets, simulated=simulated)
 
     async def landing(request: Request) -> HTMLResponse:
@@ -87,7 +101,8 @@ def mount(app: FastAPI, *, simulated: bool) -> None:
 
     async def wall(request: Request) -> HTMLResponse:
         """Show a wall."""
-        return pages.render(request, "wall.html", heed_browser=False, wall=request.path_params["wall"])
+        wanted = request.path_params["wall"]
+        return pages.render(request, "wall.html", heed_browser=False, wall=wanted, map_url=map_url)
 
     for path, page in (("/", landing), ("/login", login), ("/ops", operations), ("/wall/{wall}", wall)):
         app.router.routes.append(Route(path, page))  # pages are no operations of the API: not in its schema

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     schools: Annotated[list[str], NoDecode] = Field(default_factory=list)
     language: Literal["vi", "en"] = "vi"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    map_geojson: Path | None = None
     demo: bool = False
     demo_token: SecretStr | None = None
     ingest: IngestSettings = Field(default_factory=IngestSettings)
