@@ -19,13 +19,13 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from devices.simulation import RoomConditions, SimulatedDevice, UnreachableError
+from devices.simulation import EVERY_ROOM, RoomConditions, Simulated, SimulatedDevice, UnreachableError
 from devices.wire.datatypes import FLOATS, NUMERIC, DataType
 from devices.wire.structures import MetricValue
 
 __all__ = [
     "Command", "DeviceKind", "KindError", "Limit", "Metric", "OfflineRule", "RoomConditions", "Severity",
-    "SimulatedDevice", "Tile", "UnreachableError", "kind", "kinds",
+    "Simulated", "SimulatedDevice", "Tile", "UnreachableError", "kind", "kinds",
 ]  # fmt: skip
 
 KINDS_PACKAGE = "devices.kinds"
@@ -171,10 +171,9 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """What the wall shows of a device: metric names, most important first, and the name of a drawing."""
+    """What a screen with little room shows of a device: metric names, the most important first."""
 
     metrics: tuple[str, ...]
-    icon: str = "device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +198,7 @@ class DeviceKind:
     tile: Tile
     offline: OfflineRule
     simulate: Callable[[random.Random], SimulatedDevice]
+    simulated: Simulated = EVERY_ROOM
     commands: tuple[Command, ...] = ()
     faults: tuple[str, ...] = ()
     driver: Callable[..., Any] | None = None
@@ -212,6 +212,8 @@ class DeviceKind:
         wanted = {*self.tile.metrics, *(command.metric for command in self.commands)}
         if missing := wanted - set(by_name):
             raise KindError(f"{self.id}: tile or command names unknown metrics {sorted(missing)}")
+        if unknown := {*self.simulated.wear, *self.simulated.breaks.values()} - set(self.faults):
+            raise KindError(f"{self.id}: simulated names {sorted(unknown)}, which are not among its faults")
         for metric in self.metrics:
             _check_limits(self.id, metric)
 

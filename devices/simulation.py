@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 GENERAL_FAULTS = ("sensor_stuck", "sensor_broken", "sensor_nan", "unplugged")
@@ -25,6 +26,39 @@ class RoomConditions:
     age_years: float = 0.0
     load_fraction: float = 0.0
     powered: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """Where simulated schools have devices of a kind, what wears out, and what a scenario breaks in them.
+
+    Without anything said there is one in every room. `share` of new rooms have one, `share_per_year` more
+    (or, negative, less) for each year of the room's age; `per_school` means one a school instead, which
+    stands in no room. `levels` are the school levels that have it (empty: all). `unless` names a kind that
+    takes its place: it is only where the other one is not. `luck` names the die thrown for a room (by default
+    the kind's id): kinds with one name fall alike.
+    `suffix` ends the device's id (`p101-air`), `name` begins its name (`Tủ điện P101`); by default they are
+    the kind's id and Vietnamese label. `wear` names faults that come with age; `breaks` says which fault of
+    the kind a scenario's fault is (`{"flood": "flood"}`).
+    """
+
+    per_school: bool = False
+    share: float = 1.0
+    share_per_year: float = 0.0
+    levels: tuple[str, ...] = ()
+    unless: str = ""
+    luck: str = ""
+    suffix: str = ""
+    name: str = ""
+    wear: tuple[str, ...] = ()
+    breaks: Mapping[str, str] = field(default_factory=dict)
+
+    def share_at(self, age_years: float) -> float:
+        """The share of rooms (or schools) of that age that have one."""
+        return self.share + self.share_per_year * age_years
+
+
+EVERY_ROOM = Simulated()
 
 
 class UnreachableError(Exception):

@@ -26,25 +26,8 @@ WARM_UP_STEP_S = 300.0
 WARM_UP_STEPS = 9  # the three quarters of an hour before the start: air and lamps are as they would be
 REPAIR_S = (240.0, 1_500.0)
 
-# Which of its faults a device gets from age alone; what strikes from outside is the scenario's business.
-WEAR = {
-    "room_air": ("sensor_stuck", "sensor_broken"),
-    "projector": ("lamp", "fan", "overheat"),
-    "interactive_display": ("panel", "touch"),
-    "relay": ("load_lost",),
-}
-
-# What a scenario's fault breaks in a device: kind of device (empty: whichever is aimed at) and its fault.
-BREAKS = {
-    FaultKind.FIBRE_CUT: ("uplink", "fibre_cut"),
-    FaultKind.UPLINK_DOWN: ("uplink", "fibre_cut"),
-    FaultKind.UPLINK_DEGRADED: ("uplink", "degraded"),
-    FaultKind.UPLINK_SATURATION: ("uplink", "saturated"),
-    FaultKind.FLOOD: ("room_air", "flood"),
-    FaultKind.BROKEN_SENSOR: ("room_air", "sensor_broken"),
-    FaultKind.UNPLUGGED: ("", "unplugged"),
-    FaultKind.EQUIPMENT: ("", ""),
-}
+# What strikes any device that is aimed at; whom every other fault breaks is in the kinds' `simulated`.
+ANY_DEVICE = {FaultKind.UNPLUGGED: "unplugged", FaultKind.EQUIPMENT: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +57,7 @@ class LivingDevice:
         self._reported: dict[str, Any] = {}
         self._faults: Counter[str] = Counter()
         self._luck = luck
-        self._wear = tuple(fault for fault in WEAR.get(kind.id, ()) if fault in kind.faults)
+        self._wear = kind.simulated.wear
         self._worn: str | None = None
         self._wear_due_s = luck.expovariate(failures_per_hour(plan.age_years)) * 3600
 
@@ -170,7 +153,7 @@ class LivingSchool:
                 outdoor_c=weather.outdoor_c,
                 outdoor_lux=weather.outdoor_lux,
                 load_fraction=load,
-                age_years=self.devices["uplink"].plan.age_years,
+                age_years=self.plan.age_years,
             ),
         )
         for code, traits in self._rooms.items():
@@ -198,11 +181,6 @@ class LivingSchool:
                     device.age(self._lived_s)
         return [seen for device in self.devices.values() if (seen := device.poll()) is not None]
 
-    def _struck(self, rooms: Sequence[str], kind: str) -> list[LivingDevice]:
-        return [
-            each for each in self.devices.values() if each.plan.room in rooms and kind in ("", each.plan.kind)
-        ]
-
     def strike(
         self, fault: FaultKind, rooms: Sequence[str], kind: str = "", detail: str = "", *, begins: bool = True
     ) -> None:
@@ -211,8 +189,11 @@ class LivingSchool:
             counted = self._dark if fault is FaultKind.POWER_CUT else self._crowded
             counted.update(dict.fromkeys(rooms, 1 if begins else -1))
             return
-        breaks_kind, breaks = BREAKS[fault]
-        struck_rooms = (WHOLE_SCHOOL,) if breaks_kind == "uplink" else rooms
-        for device in self._struck(struck_rooms, breaks_kind or kind):
-            if (detail or breaks) in device.kind.faults:
-                (device.fail if begins else device.heal)(detail or breaks)
+        for device in self.devices.values():
+            own = device.kind
+            breaks = detail or ANY_DEVICE.get(fault, own.simulated.breaks.get(fault, ""))
+            aimed_at = fault in ANY_DEVICE or fault in own.simulated.breaks
+            # a school-wide fault, such as of the uplink, belongs to no room
+            here = device.plan.room in rooms or (own.simulated.per_school and fault in own.simulated.breaks)
+            if aimed_at and here and kind in ("", own.id) and breaks in own.faults:
+                (device.fail if begins else device.heal)(breaks)

@@ -124,7 +124,7 @@ class Simulation:
             ) from error
         self._links: list[SchoolLink] = []
         members = []
-        for plan in plan_province(options.schools, options.seed, options.rooms_per_school):
+        for plan in plan_province(options.schools, options.seed, options.rooms_per_school, options.kinds):
             school = LivingSchool(plan, options.kinds, options.seed, ageing=options.scenario.ageing)
             line = Line(**{name: getattr(options.mqtt, name) for name in MqttSettings.__slots__})
             link = SchoolLink(school, self._outboxes, line, options.clock, TIMING)

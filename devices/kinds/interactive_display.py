@@ -5,7 +5,17 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from devices.kind import Command, DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Tile
+from devices.kind import (
+    Command,
+    DeviceKind,
+    Limit,
+    Metric,
+    OfflineRule,
+    RoomConditions,
+    Severity,
+    Simulated,
+    Tile,
+)
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
@@ -119,9 +129,13 @@ KIND = DeviceKind(
         Command(name="brightness", metric="Brightness", datatype=DataType.Int32, low=0, high=100,
                 label_vi="Đặt độ sáng", label_en="Set the brightness"),
     ),
-    tile=Tile(("Power", "Input", "Temperature", "Fault"), icon="display"),
+    tile=Tile(("Power", "Input", "Temperature", "Fault")),
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=300, off_delay_s=10,
                         title_vi="Màn hình mất kết nối", title_en="Display unreachable"),
     simulate=InteractiveDisplay,
+    simulated=Simulated(
+        # panels came later than projectors: the newer a room, the likelier it has one
+        suffix="display", luck="screen", share=0.75, share_per_year=-0.05, wear=("panel", "touch"),
+    ),
     faults=(*GENERAL_FAULTS, *InteractiveDisplay.FAULTS),
 )  # fmt: skip

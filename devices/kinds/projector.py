@@ -5,7 +5,17 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from devices.kind import Command, DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Tile
+from devices.kind import (
+    Command,
+    DeviceKind,
+    Limit,
+    Metric,
+    OfflineRule,
+    RoomConditions,
+    Severity,
+    Simulated,
+    Tile,
+)
 from devices.simulation import GENERAL_FAULTS, Simulation, approach
 from devices.wire.datatypes import DataType
 
@@ -156,9 +166,10 @@ KIND = DeviceKind(
         Command(name="input", metric="Input", datatype=DataType.String, values=INPUTS,
                 label_vi="Chọn ngõ vào", label_en="Choose the input"),
     ),
-    tile=Tile(("Power", "Lamp Hours", "Temperature", "Fault"), icon="projector"),
+    tile=Tile(("Power", "Lamp Hours", "Temperature", "Fault")),
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=300, off_delay_s=10,
                         title_vi="Máy chiếu mất kết nối", title_en="Projector unreachable"),
     simulate=Projector,
+    simulated=Simulated(unless="interactive_display", wear=("lamp", "fan", "overheat")),
     faults=(*GENERAL_FAULTS, *Projector.FAULTS),
 )  # fmt: skip

@@ -5,7 +5,17 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from devices.kind import Command, DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Tile
+from devices.kind import (
+    Command,
+    DeviceKind,
+    Limit,
+    Metric,
+    OfflineRule,
+    RoomConditions,
+    Severity,
+    Simulated,
+    Tile,
+)
 from devices.simulation import GENERAL_FAULTS, Simulation
 from devices.wire.datatypes import DataType
 
@@ -101,9 +111,10 @@ KIND = DeviceKind(
                 label_vi=vi, label_en=en)
         for number, (channel, (vi, en)) in enumerate(zip(CHANNELS, _LABELS, strict=True), start=1)
     ),
-    tile=Tile(("Power", *CHANNELS), icon="relay"),
+    tile=Tile(("Power", *CHANNELS)),
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=120, off_delay_s=10,
                         title_vi="Rơ-le mất kết nối", title_en="Relay unreachable"),
     simulate=Relay,
+    simulated=Simulated(name="Tủ điện", wear=("load_lost",)),
     faults=(*GENERAL_FAULTS, *Relay.FAULTS),
 )  # fmt: skip

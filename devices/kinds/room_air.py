@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Tile
+from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Simulated, Tile
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp, drifted
 from devices.wire.datatypes import DataType
 
@@ -135,9 +135,13 @@ KIND = DeviceKind(
             ),
         ),
     ),
-    tile=Tile(("CO2", "Temperature", "Occupancy", "Humidity"), icon="air"),
+    tile=Tile(("CO2", "Temperature", "Occupancy", "Humidity")),
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=120, off_delay_s=10,
                         title_vi="Cảm biến không khí mất kết nối", title_en="Air sensor unreachable"),
     simulate=RoomAir,
+    simulated=Simulated(
+        suffix="air", name="Cảm biến không khí", wear=("sensor_stuck", "sensor_broken"),
+        breaks={"flood": "flood", "broken_sensor": "sensor_broken"},
+    ),
     faults=(*GENERAL_FAULTS, *RoomAir.FAULTS),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Tile
+from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Simulated, Tile
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
@@ -107,9 +107,16 @@ KIND = DeviceKind(
             ),
         ),
     ),
-    tile=Tile(("Utilisation", "Rx", "Tx", "Latency", "Loss"), icon="uplink"),
+    tile=Tile(("Utilisation", "Rx", "Tx", "Latency", "Loss")),
     offline=OfflineRule(severity=Severity.CRITICAL, on_delay_s=30, off_delay_s=10,
                         title_vi="Trường mất kết nối", title_en="School disconnected"),
     simulate=Uplink,
+    simulated=Simulated(
+        per_school=True, name="Đường truyền Internet",
+        breaks={
+            "fibre_cut": "fibre_cut", "uplink_down": "fibre_cut",
+            "uplink_degraded": "degraded", "uplink_saturation": "saturated",
+        },
+    ),
     faults=(*GENERAL_FAULTS, *Uplink.FAULTS),
 )  # fmt: skip

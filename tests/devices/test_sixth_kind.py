@@ -33,7 +33,7 @@ class Tank(Simulation):
 
 
 KIND = DeviceKind(
-    id="water_tank", label_vi="Bồn nước", label_en="Water tank",
+    id="tank_of_a_test", label_vi="Bồn nước", label_en="Water tank",
     metrics=(
         Metric(name="Level", datatype=DataType.Double, unit="%", low=0, high=100, deadband=1,
                label_vi="Mực nước", label_en="Level",
@@ -41,7 +41,7 @@ KIND = DeviceKind(
                              title_en="Nearly empty"),)),
         Metric(name="Pump", datatype=DataType.Boolean, label_vi="Bơm", label_en="Pump"),
     ),
-    tile=Tile(("Level",), icon="tank"),
+    tile=Tile(("Level",)),
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=60, title_vi="Mất", title_en="Gone"),
     simulate=Tank, faults=(*GENERAL_FAULTS, *Tank.FAULTS),
 )
@@ -49,11 +49,11 @@ KIND = DeviceKind(
 
 
 def test_a_file_in_a_folder_of_ones_own_is_a_kind(tmp_path: Path) -> None:
-    (tmp_path / "water_tank.py").write_text(TANK, encoding="utf-8")
+    (tmp_path / "tank_of_a_test.py").write_text(TANK, encoding="utf-8")
     found = kinds(tmp_path)
-    assert set(found) == {*kinds(), "water_tank"}
+    assert set(found) == {*kinds(), "tank_of_a_test"}
 
-    tank = found["water_tank"]
+    tank = found["tank_of_a_test"]
     device = tank.simulate(random.Random(1))
     device.fail("leak")
     device.step(RoomConditions(occupied_people=20), 3600)
@@ -71,15 +71,15 @@ def test_a_file_in_a_folder_of_ones_own_is_a_kind(tmp_path: Path) -> None:
 def test_a_file_dropped_beside_the_others_is_found_by_being_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "water_tank.py").write_text(TANK, encoding="utf-8")
+    (tmp_path / "tank_of_a_test.py").write_text(TANK, encoding="utf-8")
     monkeypatch.setattr(devices.kinds, "__path__", [*devices.kinds.__path__, str(tmp_path)])
     try:
-        assert kind("water_tank").label_vi == "Bồn nước"
+        assert kind("tank_of_a_test").label_vi == "Bồn nước"
     finally:
-        sys.modules.pop("devices.kinds.water_tank", None)
-        vars(devices.kinds).pop("water_tank", None)
+        sys.modules.pop("devices.kinds.tank_of_a_test", None)
+        vars(devices.kinds).pop("tank_of_a_test", None)
     monkeypatch.undo()
-    assert "water_tank" not in kinds()
+    assert "tank_of_a_test" not in kinds()
 
 
 def test_a_file_that_is_no_kind_is_named(tmp_path: Path) -> None:
@@ -88,7 +88,15 @@ def test_a_file_that_is_no_kind_is_named(tmp_path: Path) -> None:
         kinds(tmp_path)
 
 
+def test_a_fault_that_simulated_names_and_the_kind_has_not_is_refused(tmp_path: Path) -> None:
+    wrong = TANK.replace("simulate=Tank,", 'simulate=Tank, simulated=Simulated(wear=("rust",)),')
+    wrong = wrong.replace("Severity, Tile", "Severity, Simulated, Tile")
+    (tmp_path / "tank_of_a_test.py").write_text(wrong, encoding="utf-8")
+    with pytest.raises(KindError, match=r"\['rust'\]"):
+        kinds(tmp_path)
+
+
 def test_two_kinds_of_one_id_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "again.py").write_text(TANK.replace("water_tank", "relay"), encoding="utf-8")
+    (tmp_path / "again.py").write_text(TANK.replace("tank_of_a_test", "relay"), encoding="utf-8")
     with pytest.raises(KindError, match="relay"):
         kinds(tmp_path)

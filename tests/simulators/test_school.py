@@ -1,6 +1,7 @@
 """A living school reports what changed, breaks with age and is struck by faults that pass."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +10,16 @@ from devices.kind import kinds
 from devices.province import schools
 from simulators.plan import plan_province, plan_school
 from simulators.scenario import FaultKind
-from simulators.school import BREAKS, WEAR, LivingSchool, Observation
+from simulators.school import ANY_DEVICE, LivingSchool, Observation
 
-KINDS = kinds()
+FIVE = ("room_air", "interactive_display", "projector", "relay", "uplink")
+KINDS = {name: kinds()[name] for name in FIVE}
 MONDAY_0905_MS = 1_764_036_300_000  # 2025-11-25T02:05:00Z, a Tuesday morning at school
 SCHOOLS = schools(24)
 
 
 def living(index: int = 0, **options: bool) -> LivingSchool:
-    return LivingSchool(plan_school(SCHOOLS[index], 1), KINDS, 1, **options)
+    return LivingSchool(plan_school(SCHOOLS[index], 1, known=KINDS), KINDS, 1, **options)
 
 
 def run(school: LivingSchool, seconds: int, start_s: int = 0, step_s: int = 5) -> list[Observation]:
@@ -38,7 +40,7 @@ def latest(seen: list[Observation], device: str) -> Mapping[str, Any]:
 def test_a_province_is_the_same_for_the_same_seed_and_has_rooms_by_level() -> None:
     assert plan_province(SCHOOLS, 7) == plan_province(SCHOOLS, 7)
     assert plan_province(SCHOOLS, 7) != plan_province(SCHOOLS, 8)
-    for plan in plan_province(SCHOOLS, 7):
+    for plan in plan_province(SCHOOLS, 7, known=KINDS):
         assert 4 <= len(plan.rooms) <= 6
         assert len(plan.devices) == 1 + 3 * len(plan.rooms)
         assert len({device.device for device in plan.devices}) == len(plan.devices)
@@ -134,9 +136,71 @@ def test_old_schools_break_and_are_repaired() -> None:
     assert sum(broke) / len(broke) > sum(ages) / len(ages)
 
 
-def test_faults_named_here_exist_in_their_kinds() -> None:
-    for kind, faults in WEAR.items():
-        assert set(faults) <= set(KINDS[kind].faults)
-    for kind, fault in BREAKS.values():
-        named = [KINDS[kind]] if kind else list(KINDS.values())
-        assert not fault or all(fault in each.faults for each in named)
+def test_every_fault_of_a_scenario_breaks_something() -> None:
+    elsewhere = {FaultKind.POWER_CUT, FaultKind.STUFFY_AIR, *ANY_DEVICE}
+    broken = [fault for kind in kinds().values() for fault in kind.simulated.breaks]
+    assert set(broken) <= set(FaultKind)
+    assert {*broken, *elsewhere} == set(FaultKind)
+
+
+def test_projectors_stand_where_no_display_does() -> None:
+    for plan in plan_province(SCHOOLS, 3, known=KINDS):
+        for room in plan.rooms:
+            screens = {device.kind for device in plan.devices if device.room == room.code} - {
+                "room_air",
+                "relay",
+            }
+            assert len(screens) == 1
+
+
+SIXTH = '''
+"""A bell that rings for the lessons, one a school."""
+
+from devices.kind import DeviceKind, Metric, OfflineRule, Severity, Simulated, Tile
+from devices.simulation import GENERAL_FAULTS, Simulation
+from devices.wire.datatypes import DataType
+
+
+class Bell(Simulation):
+    FAULTS = ("drowned",)
+
+    def advance(self, room, dt_s):
+        self.values = {"Drowned": "drowned" in self.faults}
+
+
+KIND = DeviceKind(
+    id="bell_of_a_test", label_vi="Chuông", label_en="Bell",
+    metrics=(Metric(name="Drowned", datatype=DataType.Boolean, label_vi="Ngập", label_en="Drowned"),),
+    tile=Tile(("Drowned",)),
+    offline=OfflineRule(severity=Severity.MINOR, on_delay_s=60, title_vi="Mất", title_en="Gone"),
+    simulate=Bell, faults=(*GENERAL_FAULTS, *Bell.FAULTS),
+    simulated=Simulated(HOW),
+)
+'''
+
+
+def test_a_sixth_kind_is_planned_lives_and_is_struck_and_moves_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "bell_of_a_test.py"
+    how = 'per_school=True, levels=("THPT",), breaks={"flood": "drowned"}'
+    file.write_text(SIXTH.replace("HOW", how), encoding="utf-8")
+    known = {**KINDS, "bell_of_a_test": kinds(tmp_path)["bell_of_a_test"]}
+    without = plan_province(SCHOOLS, 7, known=KINDS)
+    for before, plan in zip(without, plan_province(SCHOOLS, 7, known=known), strict=True):
+        new = set(plan.devices) - set(before.devices)
+        assert set(before.devices) <= set(plan.devices)
+        assert [(each.device, each.room, each.name) for each in new] == (
+            [("bell-of-a-test", "-", "Chuông")] if plan.school.level == "THPT" else []
+        )
+        if new:
+            school = LivingSchool(plan, known, 7, ageing=False)
+            assert latest(school.live(MONDAY_0905_MS), "bell-of-a-test") == {"Drowned": False}
+            school.strike(FaultKind.FLOOD, ("P101",))
+            assert latest(school.live(MONDAY_0905_MS + 5_000), "bell-of-a-test") == {"Drowned": True}
+
+
+def test_a_kind_that_says_nothing_is_in_every_room(tmp_path: Path) -> None:
+    (tmp_path / "bell_of_a_test.py").write_text(SIXTH.replace("HOW", ""), encoding="utf-8")
+    known = kinds(tmp_path)
+    plan = plan_school(SCHOOLS[0], 7, known=known)
+    bells = [device for device in plan.devices if device.kind == "bell_of_a_test"]
+    assert [bell.device for bell in bells] == [f"{room.code.lower()}-bell-of-a-test" for room in plan.rooms]
