@@ -1,13 +1,13 @@
 """Alarms over HTTP: list, look at one with its history, acknowledge."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from devices.kind import Severity
 from hub.alarms import service
-from hub.alarms.alarm import Alarm, AlarmState
-from hub.alarms.schemas import Acknowledgement, AlarmDetail, AlarmHistory
+from hub.alarms.alarm import Alarm
+from hub.alarms.schemas import Acknowledgement, AlarmDetail, AlarmFilter, AlarmHistory
 from hub.events import Events
 from hub.web.access import permission, require_school
 from hub.web.principal import Principal
@@ -24,24 +24,18 @@ async def list_alarms(
     session: Reading,
     who: Reader,
     paging: PageQuery,
-    state: AlarmState | Literal["open", "all"] = "open",
+    state: AlarmFilter = AlarmFilter.OPEN,
     school: Annotated[str | None, Query(max_length=255)] = None,
     severity: Severity | None = None,
 ) -> Page[Alarm]:
     """Lists alarms, newest first: the open ones, or those of one state (`normal` is closed), or all."""
-    if state == "all":
-        states = frozenset(AlarmState)
-    elif state == "open":
-        states = frozenset(AlarmState) - {AlarmState.NORMAL}
-    else:
-        states = frozenset({AlarmState(state)})
     schools = who.schools("alarms.read")
     if school is not None:
         schools = frozenset({school}) if schools is None else schools & {school}
     key = paging.after(int, str)
     after = None if key is None else (int(key[0]), str(key[1]))
     found = await service.list_alarms(
-        session, states=states, schools=schools, severity=severity, after=after, count=paging.limit + 1
+        session, states=state.states, schools=schools, severity=severity, after=after, count=paging.limit + 1
     )
     return paging.page(found, lambda alarm: (alarm.raised_ms, alarm.id), lambda alarm: alarm)
 

@@ -1,12 +1,35 @@
 """What the alarm API takes and gives; the alarm itself looks the same in the mirror and the stream."""
 
+from enum import StrEnum
+
 from pydantic import BaseModel, Field
 
 from hub.alarms.alarm import Alarm, AlarmState, ChangeKind
 
-__all__ = ["Acknowledgement", "Alarm", "AlarmDetail", "AlarmHistory", "AlarmState"]
+__all__ = ["Acknowledgement", "Alarm", "AlarmDetail", "AlarmFilter", "AlarmHistory", "AlarmState"]
 
 MAX_COMMENT_CHARACTERS = 500
+
+
+class AlarmFilter(StrEnum):
+    """Which alarms a list shows: one state, `open` or `all`."""
+
+    OPEN = "open"
+    UNACKNOWLEDGED = "unacknowledged"
+    ACKNOWLEDGED = "acknowledged"
+    RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+    SUPPRESSED = "suppressed"
+    NORMAL = "normal"
+    ALL = "all"
+
+    @property
+    def states(self) -> frozenset[AlarmState]:
+        """The states of the alarms that are shown."""
+        if self is AlarmFilter.ALL:
+            return frozenset(AlarmState)
+        if self is AlarmFilter.OPEN:
+            return frozenset(AlarmState) - {AlarmState.NORMAL}
+        return frozenset({AlarmState(self.value)})
 
 
 class Acknowledgement(BaseModel, str_strip_whitespace=True, extra="forbid"):

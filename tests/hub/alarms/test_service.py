@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 
 from hub.alarms import api, service
 from hub.alarms.rules import AlarmBook, AlarmState
+from hub.alarms.schemas import AlarmFilter
 from hub.database import Database, migrate
 from hub.errors import Conflict, NotFound
 from hub.web import problems
@@ -150,3 +151,13 @@ async def test_api_stays_within_the_schools_of_the_asker(database: Database) -> 
         assert (await client.get(f"/api/v1/alarms?school={SCHOOL}")).json()["items"] == []
         assert (await client.get(f"/api/v1/alarms/{name}")).status_code == 404
         assert (await client.post(f"/api/v1/alarms/{name}/acknowledge", json={})).status_code == 403
+
+
+async def test_a_wrong_state_is_one_error_that_names_what_is_allowed(database: Database) -> None:
+    client, _ = web(database, None)
+    async with client:
+        answer = await client.get("/api/v1/alarms?state=foo")
+        assert answer.status_code == 422
+        [error] = answer.json()["errors"]
+        assert (error["field"], error["value"]) == ("state", "foo")
+        assert all(repr(allowed.value) in error["fix"] for allowed in AlarmFilter)
