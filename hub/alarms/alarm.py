@@ -15,13 +15,17 @@ Plain = bool | int | float | str | None
 
 
 class AlarmState(StrEnum):
-    """Where an open alarm stands; `normal` means closed."""
+    """Where an alarm stands: `suppressed` is the consequence of another alarm, `normal` is closed."""
 
     UNACKNOWLEDGED = "unacknowledged"
     ACKNOWLEDGED = "acknowledged"
     RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
     SUPPRESSED = "suppressed"
     NORMAL = "normal"
+
+
+OPEN = frozenset(AlarmState) - {AlarmState.SUPPRESSED, AlarmState.NORMAL}
+"""What is counted and listed as open everywhere: standing, or over but not acknowledged; not suppressed."""
 
 
 class ChangeKind(StrEnum):
@@ -82,7 +86,7 @@ class Alarm:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody may still have to look at it."""
+        """Whether it is not closed; a suppressed one is kept too, though nobody has to look at it."""
         return self.state is not AlarmState.NORMAL
 
 

@@ -28,7 +28,12 @@ async def list_alarms(
     school: Annotated[str | None, Query(max_length=255)] = None,
     severity: Severity | None = None,
 ) -> Page[Alarm]:
-    """Lists alarms, newest first: the open ones, or those of one state (`normal` is closed), or all."""
+    """Lists alarms, newest first.
+
+    `state=open` gives exactly what walls and the status count as open: alarms that stand, and alarms that
+    are over but not acknowledged. Alarms that are the consequence of another one (a school without its
+    link) are not open but `suppressed`; `normal` gives the closed ones, `all` everything.
+    """
     schools = who.schools("alarms.read")
     if school is not None:
         schools = frozenset({school}) if schools is None else schools & {school}

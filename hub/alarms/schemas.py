@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
-from hub.alarms.alarm import Alarm, AlarmState, ChangeKind
+from hub.alarms.alarm import OPEN, Alarm, AlarmState, ChangeKind
 
 __all__ = ["Acknowledgement", "Alarm", "AlarmDetail", "AlarmFilter", "AlarmHistory", "AlarmState"]
 
@@ -12,7 +12,7 @@ MAX_COMMENT_CHARACTERS = 500
 
 
 class AlarmFilter(StrEnum):
-    """Which alarms a list shows: one state, `open` or `all`."""
+    """Which alarms a list shows: `open` (see `OPEN`), the alarms of one state, or `all`."""
 
     OPEN = "open"
     UNACKNOWLEDGED = "unacknowledged"
@@ -28,7 +28,7 @@ class AlarmFilter(StrEnum):
         if self is AlarmFilter.ALL:
             return frozenset(AlarmState)
         if self is AlarmFilter.OPEN:
-            return frozenset(AlarmState) - {AlarmState.NORMAL}
+            return OPEN
         return frozenset({AlarmState(self.value)})
 
 

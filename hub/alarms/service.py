@@ -50,7 +50,7 @@ async def record_changes(session: AsyncSession, changes: Sequence[AlarmChange]) 
 
 
 async def load_open(session: AsyncSession, schools: Collection[str] | None = None) -> list[Alarm]:
-    """All open alarms, for `AlarmBook.load`; of these schools only, if given."""
+    """All alarms that are not closed, for `AlarmBook.load`; of these schools only, if given."""
     query = select(AlarmRow).where(AlarmRow.state != AlarmState.NORMAL.value).order_by(AlarmRow.raised_ms)
     if schools is not None:
         query = query.where(AlarmRow.school.in_(schools))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from hub.errors import NotFound
 from hub.live.picture import Document, Key, Picture, born, key_of
+from hub.live.rules import is_open, is_standing
 from hub.live.schemas import CurrentMetric, Device, DeviceDetail, Node, Status
 from hub.live.search import matches
 from hub.web.access import permission
@@ -98,7 +99,7 @@ async def status(request: Request, picture: Live, who: StatusReader) -> Status:
     devices: list[Document] = []
     for document in picture.documents():
         (devices if document["device"] else nodes).append(document)
-    standing = [a for a in picture.alarms.values() if a["state"] != "suppressed"]
+    alarms = picture.alarms.values()
     return Status(
         ts_ms=request.app.state.now_ms(),
         data_ms=picture.data_ms,
@@ -109,8 +110,10 @@ async def status(request: Request, picture: Live, who: StatusReader) -> Status:
         nodes_unclaimed=sum(not node.get("claimed") for node in nodes),
         devices=len(devices),
         devices_online=sum(map(born, devices)),
-        alarms_open=len(standing),
-        alarms_unacknowledged=sum(a["state"] == "unacknowledged" for a in standing),
+        alarms_open=sum(map(is_open, alarms)),
+        alarms_unacknowledged=sum(alarm["state"] == "unacknowledged" for alarm in alarms),
+        alarms_returned=sum(is_open(alarm) and not is_standing(alarm) for alarm in alarms),
+        alarms_suppressed=sum(not is_open(alarm) for alarm in alarms),
         ingest={
             shard: {name: value for name, value in beat.items() if not isinstance(value, (dict, list))}
             for shard, beat in picture.shards.items()

@@ -79,4 +79,6 @@ class Status(BaseModel):
     devices_online: int
     alarms_open: int
     alarms_unacknowledged: int
+    alarms_returned: int
+    alarms_suppressed: int
     ingest: dict[str, dict[str, Plain]]

@@ -14,6 +14,7 @@ import orjson
 
 from hub.live.fanout import Fanout
 from hub.live.picture import Document, Picture
+from hub.live.rules import is_open, is_present, is_standing
 from hub.wall.rules import (
     HISTORY,
     UNKNOWN_ROW,
@@ -23,9 +24,6 @@ from hub.wall.rules import (
     Tally,
     Uplink,
     figures,
-    is_present,
-    is_shown,
-    is_standing,
     top_alarms,
     top_uplinks,
 )
@@ -222,7 +220,7 @@ class WallFeed:
             "schools": [facts.shown(self._rows[facts.code]) for facts in self._facts.values()],
             "figures": {**self._sent_figures, "history": history},
             "alarms": list(self._sent_alarms.values()),
-            "alarms_total": sum(map(is_shown, self._alarms.values())),
+            "alarms_total": sum(map(is_open, self._alarms.values())),
             "uplinks": [
                 {**shown, "history": self._history.values(f"uplink {code}")}
                 for code, shown in self._sent_uplinks.items()
@@ -276,7 +274,7 @@ class WallFeed:
         return changed
 
     def _changed_alarms(self) -> dict[str, Any]:
-        alarms: list[Document] = [alarm for alarm in self._alarms.values() if is_shown(alarm)]
+        alarms: list[Document] = [alarm for alarm in self._alarms.values() if is_open(alarm)]
         shown = {alarm["id"]: alarm for alarm in top_alarms(alarms)}
         sent, self._sent_alarms = self._sent_alarms, shown
         upsert = [alarm for name, alarm in shown.items() if sent.get(name) is not alarm]

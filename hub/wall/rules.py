@@ -6,9 +6,9 @@ import heapq
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-Document: TypeAlias = dict[str, Any]
+from hub.live.rules import Document, is_open, is_present, is_standing, is_there
 
 SEVERITY_RANK = {"critical": 3, "major": 2, "minor": 1}
 MINUTES = 60
@@ -88,21 +88,6 @@ class Tally:
 UNKNOWN_ROW = ("unknown", 0, 0, 0, 0)
 
 
-def is_there(state: str, reason: str) -> bool:
-    """Whether a device or node counts as there.
-
-    What was there before the hub restarted, or is in the middle of a rebirth, still is: if not, ingest says
-    so within seconds, and a wall that goes dark at every restart cries wolf.
-    """
-    return state == "born" or reason in ("hub_restart", "rebirth")
-
-
-def is_present(document: Document) -> bool:
-    """The same of a document of the live mirror."""
-    presence = document["presence"]
-    return is_there(presence["state"], presence.get("reason", ""))
-
-
 def school_state(tally: Tally) -> str:
     """`unknown` if never heard, `offline` if nothing of it can be heard, else its worst standing alarm."""
     if tally.down:
@@ -117,16 +102,6 @@ def school_state(tally: Tally) -> str:
 def worst(standing: Mapping[str, int]) -> str:
     """The most severe of the standing alarms, `ok` if there is none."""
     return next((severity for severity in SEVERITY_RANK if standing.get(severity, 0) > 0), "ok")
-
-
-def is_shown(alarm: Document) -> bool:
-    """Whether somebody may have to look at it: open and not a consequence of another alarm."""
-    return alarm["state"] not in ("suppressed", "normal") and not alarm.get("suppressed_by")
-
-
-def is_standing(alarm: Document) -> bool:
-    """Whether what it says is still so; a returned alarm only waits for somebody to note it."""
-    return is_shown(alarm) and alarm.get("returned_ms") is None
 
 
 def alarm_order(alarm: Document) -> tuple[Any, ...]:
@@ -238,7 +213,11 @@ class MinuteHistory:
 def figures(
     rows: Iterable[tuple[str, int, int, int, int]], alarms: Iterable[Document], uplinks: Iterable[Uplink]
 ) -> dict[str, Any]:
-    """The figures of the wall's top row, without their history."""
+    """The figures of the wall's top row, without their history.
+
+    `alarms_open` counts what `GET /api/v1/alarms?state=open` lists, `alarms_by_severity` divides it, and
+    `alarms_returned` says how many of them are over and only wait to be acknowledged.
+    """
     total = rooms_online = rooms = devices_online = devices = online = 0
     for state, room_on, room_all, device_on, device_all in rows:
         total += 1
@@ -250,13 +229,12 @@ def figures(
     severities = dict.fromkeys(SEVERITY_RANK, 0)
     unacknowledged = returned = suppressed = 0
     for alarm in alarms:
-        if not is_shown(alarm):
+        if not is_open(alarm):
             suppressed += 1
-        elif is_standing(alarm):
-            severities[alarm["severity"]] += 1
-            unacknowledged += alarm["state"] == "unacknowledged"
-        else:
-            returned += 1
+            continue
+        severities[alarm["severity"]] += 1
+        unacknowledged += alarm["state"] == "unacknowledged"
+        returned += not is_standing(alarm)
     known = list(uplinks)
     return {
         "schools_online": online,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from devices.kind import Severity
 from hub.alarms import api, service
+from hub.alarms.alarm import Alarm, AlarmChange, ChangeKind
 from hub.alarms.rules import AlarmBook, AlarmState
 from hub.alarms.schemas import AlarmFilter
 from hub.database import Database, migrate
 from hub.errors import Conflict, NotFound
+from hub.wall.rules import figures
 from hub.web import problems
 from hub.web.principal import PermissionName, Principal, Schools
 from tests.hub.alarms.test_book import AIR, LEAK, SCHOOL, T0
+from tests.hub.wall.documents import alarm
 
 
 @pytest.fixture
@@ -161,3 +166,27 @@ async def test_a_wrong_state_is_one_error_that_names_what_is_allowed(database: D
         [error] = answer.json()["errors"]
         assert (error["field"], error["value"]) == ("state", "foo")
         assert all(repr(allowed.value) in error["fix"] for allowed in AlarmFilter)
+
+
+async def test_open_is_what_the_wall_counts_and_suppressed_the_rest(database: Database) -> None:
+    base, states = Alarm(**alarm("0", SCHOOL)), dict(zip("12345", AlarmState, strict=True))
+    changes = [
+        AlarmChange(ChangeKind.RAISED, T0, replace(base, id=name, state=state, severity=Severity.MAJOR))
+        for name, state in states.items()
+    ]
+    async with database.write() as session:
+        await service.record_changes(session, changes)
+    counted = figures([], [asdict(c.alarm) for c in changes if c.alarm.state != AlarmState.NORMAL], [])
+    client, _ = web(database, None)
+    async with client:
+
+        async def listed(state: str) -> set[str]:
+            items = (await client.get(f"/api/v1/alarms?state={state}")).json()["items"]
+            return {states[item["id"]].value for item in items}
+
+        found = await listed("open")
+        assert found == {"unacknowledged", "acknowledged", "returned_unacknowledged"}
+        assert len(found) == counted["alarms_open"] == counted["alarms_by_severity"]["major"]
+        assert await listed("suppressed") == {"suppressed"}
+        assert counted["alarms_suppressed"] == 1
+        assert len(await listed("all")) == 5

@@ -107,7 +107,8 @@ async def test_a_school_goes_from_unknown_over_ok_to_offline() -> None:
     put_alarm(picture, alarm("1", A, state="normal"))
     feed.step(4.0, T0 + 3000)
     await screen.read()
-    assert (screen.schools[A]["state"], screen.picture["figures"]["alarms_returned"]) == ("ok", 1)
+    figures = screen.picture["figures"]
+    assert (screen.schools[A]["state"], figures["alarms_open"], figures["alarms_returned"]) == ("ok", 1, 1)
 
 
 async def test_first_change_goes_at_once_and_then_five_a_second() -> None:

@@ -1,0 +1,34 @@
+"""What the words of the live picture mean, for everybody who counts: there, open, standing, cut off."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from hub.alarms.alarm import OPEN
+
+Document: TypeAlias = dict[str, Any]
+
+
+def is_there(state: str, reason: str) -> bool:
+    """Whether a device or node counts as there.
+
+    What was there before the hub restarted, or is in the middle of a rebirth, still is: if not, ingest says
+    so within seconds, and a wall that goes dark at every restart cries wolf.
+    """
+    return state == "born" or reason in ("hub_restart", "rebirth")
+
+
+def is_present(document: Document) -> bool:
+    """The same of a document of the live mirror."""
+    presence = document["presence"]
+    return is_there(presence["state"], presence.get("reason", ""))
+
+
+def is_open(alarm: Document) -> bool:
+    """Whether somebody may have to look at it: it stands or is not acknowledged, and is not suppressed."""
+    return alarm["state"] in OPEN
+
+
+def is_standing(alarm: Document) -> bool:
+    """Whether what it says is still so; a returned alarm only waits for somebody to note it."""
+    return is_open(alarm) and alarm.get("returned_ms") is None
