@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from hub.live.fanout import Fanout
-from hub.live.picture import Document, Picture
+from hub.live.picture import Document, Key, Picture, key_of
 from hub.live.rules import is_open, is_present, is_standing
 from hub.wall.rules import (
     HISTORY,
@@ -24,6 +24,7 @@ from hub.wall.rules import (
     Tally,
     Uplink,
     figures,
+    school_time,
     top_alarms,
     top_uplinks,
 )
@@ -58,6 +59,7 @@ class WallFeed:
         self._uplinks: dict[str, Uplink] = {}
         self._simulated = False
         self._clock_offset_ms = 0
+        self._clocks: dict[Key, tuple[bool, int]] = {}
         self._history = MinuteHistory()
         self._history.roll(now_ms)
         self._dirty_schools: set[str] = set()
@@ -97,13 +99,13 @@ class WallFeed:
             and old["school"] == new["school"]
             and old.get("claimed") == new.get("claimed")
         )
-        if new is not None and new["device"] is None:
-            self._clock(new)
+        document = new or old
+        if document is not None and document["device"] is None:
+            self._clock(document, gone=new is None)
         if not same or (new is not None and new["device"] is None):
             for document, step in ((old, -1), (new, 1)):
                 if document is not None and self._counts(document):
                     self._count(document, step)
-        document = new or old
         if document is not None and document.get("kind") == UPLINK and self._counts(document):
             if new is None:
                 self._uplinks.pop(document["school"], None)
@@ -149,10 +151,17 @@ class WallFeed:
         self._dirty_schools.add(document["school"])
         self._touch(urgent=document["device"] is None)
 
-    def _clock(self, node: Document) -> None:
-        simulated, offset_ms = bool(node.get("simulated")), node.get("clock_offset_ms") or 0
-        if simulated and (not self._simulated or abs(offset_ms - self._clock_offset_ms) > 1000):
-            self._simulated, self._clock_offset_ms = True, offset_ms
+    def _clock(self, node: Document, *, gone: bool) -> None:
+        """Notes the clock of a node that is there; with nobody there, the time last known goes on."""
+        key = key_of(node)
+        before = self._clocks.pop(key, None)
+        if not gone and is_present(node) and self._counts(node):
+            self._clocks[key] = bool(node.get("simulated")), node.get("clock_offset_ms") or 0
+        if not self._clocks or self._clocks.get(key) == before:
+            return
+        simulated, offset_ms = school_time(self._clocks.values())
+        if simulated != self._simulated or abs(offset_ms - self._clock_offset_ms) > 1000:
+            self._simulated, self._clock_offset_ms = simulated, offset_ms
             self._renew()
 
     def _touch(self, *, urgent: bool = False) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import Any
 
 from hub.live.rules import Document, is_open, is_present, is_standing, is_there
@@ -97,6 +98,15 @@ def school_state(tally: Tally) -> str:
     if not any(is_there(state, reason) for state, reason in tally.nodes.values()):
         return "offline" if any(state == "dead" for state, _ in tally.nodes.values()) else "unknown"
     return worst(tally.standing)
+
+
+def school_time(clocks: Collection[tuple[bool, int]]) -> tuple[bool, int]:
+    """Whether anything is simulated, and the clock offset (ms) that most of the nodes have.
+
+    `clocks` has (simulated, offset) of every node that is there. The median: a node with another clock
+    among many moves nothing.
+    """
+    return any(simulated for simulated, _ in clocks), median_low(offset_ms for _, offset_ms in clocks)
 
 
 def worst(standing: Mapping[str, int]) -> str:

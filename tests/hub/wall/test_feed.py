@@ -202,6 +202,25 @@ def test_hub_restart_is_no_news_about_a_school() -> None:
     assert feed.picture(T0)["schools"][1]["state"] == "unknown"
 
 
+def test_the_school_time_is_that_of_most_nodes_that_are_there() -> None:
+    picture = Picture()
+    feed = feed_of(picture)
+
+    def seen(name: str, offset_ms: int, **changed: Any) -> tuple[bool, int]:
+        put(picture, {**node(A, **changed), "node": name, "clock_offset_ms": offset_ms})
+        shown = feed.picture(T0)
+        return shown["simulated"], shown["clock_offset_ms"]
+
+    assert [seen(name, 7_200_000) for name in "abc"][-1] == (True, 7_200_000)
+    assert seen("x", -50_000_000) == (True, 7_200_000)
+    assert seen("y", 0, claimed=False) == (True, 7_200_000)
+    assert seen("a", 7_200_000, state="dead", reason="will") == (True, 7_200_000)
+    for name in "bc":
+        seen(name, 7_200_000, state="dead", reason="will")
+    assert feed.picture(T0)["clock_offset_ms"] == -50_000_000
+    assert seen("x", -50_000_000, state="dead", reason="will") == (True, -50_000_000)
+
+
 def test_unknown_is_not_zero() -> None:
     picture = Picture()
     feed = feed_of(picture)
