@@ -82,10 +82,17 @@ class Tally:
             del self.rooms[room]
 
     def row(self) -> tuple[str, int, int, int, int]:
-        """State, rooms online, rooms, devices online, devices: what a delta says of a school."""
-        return school_state(self), self.rooms_online, len(self.rooms), self.devices_online, self.devices
+        """State, rooms online, rooms, devices online, devices: what a delta says of a school.
+
+        In a school that cannot be reached nothing is online, whatever its devices said last.
+        """
+        state = school_state(self)
+        if state in UNREACHABLE:
+            return state, 0, len(self.rooms), 0, self.devices
+        return state, self.rooms_online, len(self.rooms), self.devices_online, self.devices
 
 
+UNREACHABLE = ("unknown", "offline")
 UNKNOWN_ROW = ("unknown", 0, 0, 0, 0)
 
 
@@ -231,7 +238,7 @@ def figures(
     total = rooms_online = rooms = devices_online = devices = online = 0
     for state, room_on, room_all, device_on, device_all in rows:
         total += 1
-        online += state not in ("unknown", "offline")
+        online += state not in UNREACHABLE
         rooms_online += room_on
         rooms += room_all
         devices_online += device_on

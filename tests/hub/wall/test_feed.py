@@ -111,6 +111,32 @@ async def test_a_school_goes_from_unknown_over_ok_to_offline() -> None:
     assert (screen.schools[A]["state"], figures["alarms_open"], figures["alarms_returned"]) == ("ok", 1, 1)
 
 
+@pytest.mark.parametrize("why", ["link", "node"])
+def test_nothing_is_online_in_a_school_that_cannot_be_reached(why: str) -> None:
+    picture = Picture()
+    feed = feed_of(picture)
+    for school in (A, B):
+        for document in (node(school), uplink(school, 40), device(school, "air")):
+            put(picture, document)
+    if why == "link":
+        put_alarm(picture, alarm("1", A, "critical", condition="school_down", room="-"))
+    else:
+        put(picture, node(A, state="dead", reason="will"))
+
+    def seen(now_s: float) -> tuple[Any, ...]:
+        feed.step(now_s, T0)
+        shown = feed.picture(T0)
+        first, figures = shown["schools"][0], shown["figures"]
+        assert figures["rooms_online"] == sum(school["rooms_online"] for school in shown["schools"])
+        return (first["state"], first["rooms_online"], first["rooms"], first["devices_online"],
+                figures["schools_online"], figures["rooms_online"], figures["devices_online"])  # fmt: skip
+
+    assert seen(10.0) == ("offline", 0, 1, 0, 1, 1, 2)
+    put(picture, node(A))
+    put_alarm(picture, alarm("1", A, state="normal", condition="school_down"))
+    assert seen(20.0) == ("ok", 1, 1, 2, 2, 2, 4)
+
+
 async def test_first_change_goes_at_once_and_then_five_a_second() -> None:
     woken = []
     picture = Picture()
