@@ -7,9 +7,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import URL, NullPool, create_engine, func, inspect, make_url, select
 
 from hub.broker import find_mosquitto, port_is_free
-from hub.database import Database
+from hub.organisation.tables import Unit
 from hub.probes import http_problem, mqtt_problem
 from hub.settings import Settings
 
@@ -25,7 +28,7 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Looks at everything the configured hub depends on; changes nothing but a file it removes again."""
+    """Looks at everything the configured hub depends on; leaves nothing changed."""
     return [finding async for finding in _findings(settings)]
 
 
@@ -41,40 +44,55 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         if find_mosquitto() is None:
             hint += "; no Mosquitto is installed here (sudo apt-get install mosquitto)"
         yield Finding(f"broker: {place} does not ({broker}); {hint}", wrong=True)
-    yield await _database(settings.database_url)
+    yield await asyncio.to_thread(_database, settings.database_url)
     yield await _web(settings)
 
 
 def _data_dir(folder: Path) -> Finding:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder) as probe:
+        with tempfile.NamedTemporaryFile(dir=_existing(folder)) as probe:
             os.fsync(probe.fileno())
     except OSError as error:
         return Finding(
             f"data directory: {folder} cannot be written ({error.strerror}); set HUB_DATA_DIR", wrong=True
         )
-    return Finding(f"data directory: {folder.resolve()} can be written")
+    return Finding(f"data directory: {folder.resolve()} can be {'written' if folder.exists() else 'made'}")
+
+
+def _existing(folder: Path) -> Path:
+    return next((each for each in (folder, *folder.resolve().parents) if each.exists()), Path("/"))
 
 
 def _disk(folder: Path) -> Finding:
-    existing = next((each for each in (folder, *folder.resolve().parents) if each.exists()), Path("/"))
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(_existing(folder)).free
     text = f"disk: {free / 1e9:.1f} GB free"
     wrong = free < DISK_FREE_BYTES
     return Finding(f"{text}; make room or move HUB_DATA_DIR" if wrong else text, wrong)
 
 
-async def _database(url: str) -> Finding:
-    place = _without_password(url)
-    database = Database(url)
+def _database(url: str) -> Finding:
+    place, parsed = _without_password(url), make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        file = Path(parsed.database or "")
+        if not file.is_file() or not file.stat().st_size:
+            return Finding(f"database: {place} is not there yet; `hub import` makes and fills it", wrong=True)
+        # a connection that may write would leave the file changed
+        read_only = {"mode": "ro", "uri": "true"}
+        parsed = URL.create("sqlite+pysqlite", database=f"file:{quote(str(file.resolve()))}", query=read_only)
+    engine = create_engine(parsed, poolclass=NullPool)
     try:
-        await database.ping()
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(Unit.__tablename__):
+                problem = "answers and has no tables; `hub import` makes and fills them"
+                return Finding(f"database: {place} {problem}", wrong=True)
+            schools = connection.scalar(select(func.count()).select_from(Unit).where(Unit.kind == "school"))
     except Exception as error:  # noqa: BLE001  each driver has its own exceptions, and any of them is the finding
         return Finding(f"database: {place} does not answer ({error}); set HUB_DATABASE_URL", wrong=True)
     finally:
-        await database.close()
-    return Finding(f"database: {place} answers")
+        engine.dispose()
+    if not schools:
+        return Finding(f"database: {place} has no schools; `hub import` fills them in", wrong=True)
+    return Finding(f"database: {place} answers and has {schools} schools")
 
 
 async def _web(settings: Settings) -> Finding:

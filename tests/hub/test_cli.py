@@ -1,6 +1,7 @@
 """The `hub` command, as its own process: what it prints, and how it ends."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,9 +49,20 @@ def test_the_organisation_accounts_and_tokens(hub: Hub) -> None:
 
 
 @pytest.mark.mosquitto
-def test_the_doctor_says_what_is_wrong(hub: Hub, broker: Broker, unused_port: int) -> None:
+def test_the_doctor_says_what_is_wrong(hub: Hub, broker: Broker, unused_port: int, tmp_path: Path) -> None:
+    new = hub("doctor", HUB_MQTT_URL=broker.url, HUB_HTTP_PORT=str(unused_port))
+    assert new.returncode == 1
+    assert "is not there yet; `hub import`" in new.stdout
+    assert not (tmp_path / "data").exists(), "a diagnosis changes nothing"
+    (tmp_path / "data").mkdir()
+    with sqlite3.connect(tmp_path / "data" / "hub.db") as empty:
+        empty.execute("CREATE TABLE other (a)")
+    bare = hub("doctor", HUB_MQTT_URL=broker.url, HUB_HTTP_PORT=str(unused_port))
+    assert "has no tables; `hub import`" in bare.stdout
+    hub("import", "--schools", "3")
     healthy = hub("doctor", HUB_MQTT_URL=broker.url, HUB_HTTP_PORT=str(unused_port))
     assert healthy.returncode == 0, healthy.stdout
+    assert "answers and has 3 schools" in healthy.stdout
     broker.kill()
     ill = hub(
         "doctor", HUB_MQTT_URL=broker.url.replace("//", "//hub:geheim@"), HUB_HTTP_PORT=str(unused_port)
