@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from hub.errors import NotFound
 from hub.live.picture import Document, Key, Picture, born, key_of
-from hub.live.rules import is_open, is_standing
+from hub.live.rules import is_open, is_present, is_standing, unreachable
 from hub.live.schemas import CurrentMetric, Device, DeviceDetail, Node, Status
 from hub.live.search import matches
 from hub.web.access import permission
@@ -94,22 +94,28 @@ async def get_node(picture: Live, who: DeviceReader, group: str, node: str) -> N
 
 @router.get("/status", tags=["status"])
 async def status(request: Request, picture: Live, who: StatusReader) -> Status:
-    """Counts what is there and gives ingest's own counters."""
+    """Counts what is there in the schools of the asker.
+
+    Who may see the whole province also gets ingest's own counters; for all others `ingest` is empty.
+    """
+    schools = who.schools("status.read")
     nodes: list[Document] = []
     devices: list[Document] = []
     for document in picture.documents():
-        (devices if document["device"] else nodes).append(document)
-    alarms = picture.alarms.values()
+        if _may_see(document, schools):
+            (devices if document["device"] else nodes).append(document)
+    alarms = [a for a in picture.alarms.values() if schools is None or a["school"] in schools]
+    away = unreachable(nodes, alarms)
     return Status(
         ts_ms=request.app.state.now_ms(),
         data_ms=picture.data_ms,
         broker_connected=picture.connected,
         ingest_online=picture.ingest_online(),
         nodes=len(nodes),
-        nodes_online=sum(map(born, nodes)),
+        nodes_online=sum(map(is_present, nodes)),
         nodes_unclaimed=sum(not node.get("claimed") for node in nodes),
         devices=len(devices),
-        devices_online=sum(map(born, devices)),
+        devices_online=sum(is_present(device) and device["school"] not in away for device in devices),
         alarms_open=sum(map(is_open, alarms)),
         alarms_unacknowledged=sum(alarm["state"] == "unacknowledged" for alarm in alarms),
         alarms_returned=sum(is_open(alarm) and not is_standing(alarm) for alarm in alarms),
@@ -117,6 +123,7 @@ async def status(request: Request, picture: Live, who: StatusReader) -> Status:
         ingest={
             shard: {name: value for name, value in beat.items() if not isinstance(value, (dict, list))}
             for shard, beat in picture.shards.items()
+            if schools is None
         },
     )
 

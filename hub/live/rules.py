@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 from hub.alarms.alarm import OPEN
@@ -32,3 +33,10 @@ def is_open(alarm: Document) -> bool:
 def is_standing(alarm: Document) -> bool:
     """Whether what it says is still so; a returned alarm only waits for somebody to note it."""
     return is_open(alarm) and alarm.get("returned_ms") is None
+
+
+def unreachable(nodes: Collection[Document], alarms: Iterable[Document]) -> set[str]:
+    """The schools that are cut off, or of whose nodes none is there: nothing in them is online."""
+    heard, there = {n["school"] for n in nodes}, {n["school"] for n in nodes if is_present(n)}
+    cut = {a["school"] for a in alarms if a["condition"] == "school_down" and a.get("returned_ms") is None}
+    return (heard - there) | cut

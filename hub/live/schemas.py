@@ -66,7 +66,10 @@ class Node(BaseModel):
 
 
 class Status(BaseModel):
-    """Counts of the whole hub; `ingest` has one heartbeat a shard, as it was published."""
+    """Counts of the schools one may see; the same words count the same as on the wall.
+
+    `ingest` has one heartbeat a shard, as it was published, for those who may see the whole province.
+    """
 
     ts_ms: int
     data_ms: int | None

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from hub.live import api
 from hub.live.picture import Picture
+from hub.live.rules import unreachable
 from hub.live.search import matches
 from hub.web import problems
 from hub.web.principal import PermissionName, Principal, Schools
@@ -29,6 +30,7 @@ def web(schools: Schools) -> httpx.AsyncClient:
     put_alarm(picture, alarm("1", A))
     put_alarm(picture, alarm("2", A, state="returned_unacknowledged", returned_ms=T0))
     put_alarm(picture, alarm("3", B, state="suppressed", suppressed_by="9"))
+    picture.message("hub/status/ingest/0", b'{"online":true,"messages":5}')
     app = FastAPI()
     problems.install(app)
     app.include_router(api.router)
@@ -106,3 +108,19 @@ async def test_status_counts() -> None:
         assert (found["devices"], found["nodes"], found["nodes_unclaimed"]) == (7, 3, 1)
         alarms = {name.removeprefix("alarms_"): n for name, n in found.items() if name.startswith("alarms_")}
         assert alarms == {"open": 2, "unacknowledged": 1, "returned": 1, "suppressed": 1}
+        assert found["ingest"] == {"0": {"online": True, "messages": 5}}
+
+
+async def test_status_of_one_school_tells_nothing_of_the_others() -> None:
+    async with web(frozenset({B})) as client:
+        found = (await client.get("/api/v1/status")).json()
+        assert (found["devices"], found["devices_online"], found["nodes"]) == (3, 3, 1)
+        assert (found["nodes_unclaimed"], found["alarms_open"], found["alarms_suppressed"]) == (0, 0, 1)
+        assert found["ingest"] == {}
+
+
+def test_nothing_is_online_behind_a_broken_line_or_a_dead_node() -> None:
+    down = alarm("9", A, condition="school_down")
+    nodes = [node(A), node(B, state="dead", reason="will"), node("C"), node("C", state="dead", reason="will")]
+    assert unreachable(nodes, [down]) == {A, B}
+    assert unreachable(nodes, [{**down, "returned_ms": T0}]) == {B}
