@@ -11,6 +11,7 @@ from hub.live.picture import Document, Key, Picture, born, key_of
 from hub.live.rules import is_open, is_present, is_standing, unreachable
 from hub.live.schemas import CurrentMetric, Device, DeviceDetail, Node, Status
 from hub.live.search import matches
+from hub.live.tiles import icon, tile
 from hub.web.access import permission
 from hub.web.principal import Principal, Schools
 from hub.web.requests import Page, PageQuery
@@ -150,7 +151,8 @@ def _may_see(document: Document, schools: Schools) -> bool:
 def _device(key: Key, document: Document) -> dict[str, Any]:
     taken = ("school", "room", "kind", "name", "claimed", "simulated", "published_ms", "presence", "alarms")
     facts = {name: document[name] for name in taken if name in document}
-    return {"group": key[0], "node": key[1], "device": key[2], **facts}
+    shown = {"icon": icon(document), "tile": tile(document)}
+    return {"group": key[0], "node": key[1], "device": key[2], **facts, **shown}
 
 
 def _metrics(document: Document) -> list[CurrentMetric]:

@@ -25,7 +25,7 @@ class CurrentMetric(BaseModel):
 
 
 class Device(BaseModel):
-    """A device in a list."""
+    """A device in a list; `tile` and `icon` show it in one line, the most important metric first."""
 
     group: str
     node: str
@@ -39,6 +39,8 @@ class Device(BaseModel):
     published_ms: int | None = None
     presence: Presence
     alarms: list[str] = []
+    icon: str
+    tile: list[CurrentMetric]
 
 
 class DeviceDetail(Device):

@@ -10,6 +10,7 @@ from hub.live import api
 from hub.live.picture import Picture
 from hub.live.rules import unreachable
 from hub.live.search import matches
+from hub.live.tiles import icon, tile
 from hub.web import problems
 from hub.web.principal import PermissionName, Principal, Schools
 from tests.hub.wall.documents import T0, alarm, device, node, put, put_alarm
@@ -79,6 +80,25 @@ async def test_detail_has_metrics_and_unknown_is_404() -> None:
         assert detail["presence"]["state"] == "born"
         missing = await client.get(f"/api/v1/devices/{A}/{A}-a1/none")
         assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_a_device_is_shown_in_one_line() -> None:
+    async with web(None) as client:
+        detail = (await client.get(f"/api/v1/devices/{A}/{A}-a1/d0")).json()
+        listed = (await client.get("/api/v1/devices")).json()["items"]
+        assert listed[0]["tile"] == detail["tile"]
+        assert detail["icon"] == "room_air"
+        assert [(m["name"], m["value"], m["quality"]) for m in detail["tile"]] == [
+            ("CO2", 800, "good"), ("Temperature", 27.5, "good"), ("Occupancy", None, "bad"),
+            ("Humidity", None, "bad"),
+        ]  # fmt: skip
+        assert set(detail["tile"][0]) >= {"name", "value", "unit", "quality", "severity"}
+
+
+def test_of_an_unknown_kind_the_first_four_metrics_are_shown() -> None:
+    strange = device(A, "kiln", kind="kiln", **{f"Heat {i}": i for i in range(6)})
+    assert [(metric.name, metric.value) for metric in tile(strange)] == [(f"Heat {i}", i) for i in range(4)]
+    assert (icon(strange), icon({**strange, "kind": None})) == ("device", "device")
 
 
 async def test_unclaimed_nodes_show_their_metrics() -> None:
