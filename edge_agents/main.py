@@ -39,6 +39,9 @@ def command(argv: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     if options.check:
+        agent = settings.agent
+        devices = "1 device" if len(settings.devices) == 1 else f"{len(settings.devices)} devices"
+        sys.stdout.write(f"{options.config}: nothing is wrong; {agent.group}/{agent.node} has {devices}\n")
         return 0
     return run(settings)
 

@@ -182,7 +182,9 @@ def _explain(path: Path, error: Any) -> str:
     value = "missing" if error["type"] == "missing" else repr(error["input"])
     if names and names[-1].startswith("password"):
         value = "(not shown)"
-    return f"{path}: {'.'.join(names) or 'file'} = {value}: {error['msg']}. Fix: {fix or 'see the example'}."
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    said = said[:1].lower() + said[1:]
+    return f"{path}: {'.'.join(names) or 'file'} = {value}: {said}. Fix: {fix or 'see the example'}."
 
 
 def _section_of(annotation: Any) -> Any:

@@ -47,6 +47,7 @@ from hub.web import health, problems
 from hub.web.access import public
 from hub.web.build import build_id
 from hub.web.headers import Shield
+from hub.web.parameters import only_declared
 from hub.web.server import listen, serve_http
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,12 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     token = settings.demo_token.get_secret_value() if settings.demo_token else None
     pages = _pages()
     app = FastAPI(
-        title="Smart-classroom hub", version=__version__, openapi_url=None, docs_url=None, redoc_url=None
+        title="Smart-classroom hub",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(only_declared)],
     )
     authenticate = Authenticator(database, _subtree, now_ms, token)
     picture = Picture()

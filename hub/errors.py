@@ -83,7 +83,8 @@ class TooMany(Problem):
     status, kind, title = 429, "too-many-requests", "Too many tries"
 
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
-        fix = f"wait {retry_after_s} seconds and try again"
+        seconds = "1 second" if retry_after_s == 1 else f"{retry_after_s} seconds"
+        fix = f"wait {seconds} and try again"
         super().__init__(detail, fix=fix, headers={"Retry-After": str(retry_after_s)})
 
 

@@ -8,6 +8,7 @@ what to write instead.
 import difflib
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -23,6 +24,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hub.advice import told, wanted
 
 ENV_PREFIX = "HUB_"
 DEFAULT_CONFIG = Path("config/hub.toml")
@@ -200,6 +203,12 @@ def _checked_url(value: str, schemes: set[str], example: str, *, host_needed: bo
     return value
 
 
+def _bounds(place: tuple[str | int, ...]) -> Sequence[object]:
+    fields = IngestSettings.model_fields if place[0] == "ingest" else Settings.model_fields
+    field = fields.get(str(place[-1]))
+    return () if field is None else field.metadata
+
+
 def _problem(detail: dict[str, Any]) -> SettingProblem:
     """Turns one of pydantic's errors into setting, value and fix; secrets never appear."""
     place = tuple(str(part) for part in detail["loc"])
@@ -211,8 +220,8 @@ def _problem(detail: dict[str, Any]) -> SettingProblem:
         near = difflib.get_close_matches(place[-1], fields, n=1)
         fix = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "; remove it")
     else:
-        text = detail["msg"].removeprefix("Value error, ")
-        fix = text[:1].lower() + text[1:]
+        advice = wanted(detail, _bounds(detail["loc"]))
+        fix = f"write {advice}" if advice else told(detail["msg"])
     value = repr(detail["input"])
     if "demo_token" in place or "@" in value:  # a token, or a URL with a password
         value = "(hidden)"

@@ -53,7 +53,9 @@ async def authenticated(request: Request) -> Principal:
     authenticate: Authenticate = request.app.state.authenticate
     found = await authenticate(request)
     if found is None:
-        fix = "send Authorization: Bearer <token>, or log in by POST /api/v1/session"
+        fix = (
+            "send Authorization: Bearer <token> (made by `hub token api`), or log in by POST /api/v1/session"
+        )
         raise Unauthenticated("no valid token or session came with the request", fix=fix,
                               headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
     principal, by_cookie = found

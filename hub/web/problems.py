@@ -2,16 +2,20 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import Fault, NotFound, Problem, Unavailable
+from hub.advice import told, wanted
+from hub.errors import Fault, Invalid, NotFound, Problem, Unavailable
+from hub.web.parameters import declared
 from hub.web.policy import HEADERS
 
 log = logging.getLogger(__name__)
@@ -77,26 +81,48 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    route = request.scope.get("route")
+    bounds = declared(route.dependant) if isinstance(route, APIRoute) else {}
     faults = []
     for found in error.errors():
-        place = [str(part) for part in found["loc"]]
-        field = ".".join(place[1:] or place)
-        message = str(found["msg"])
-        value = None if found["type"] == "missing" else found.get("input")
-        faults.append(Fault(field, value, message, _fix(found["type"], field, place[0], message)))
-    problem = Problem(f"{len(faults)} wrong value(s) in the request", faults=tuple(faults))
-    problem.status, problem.kind, problem.title = 422, "invalid-request", "The request is not valid"
-    return response(problem, request.url.path)
+        where, *place = (str(part) for part in found["loc"])
+        if where == "body" and (not place or found["type"] == "json_invalid"):
+            faults.append(_wrong_body(request, found, error.body))
+        else:
+            own = bounds.get(place[0], ()) if place and where in {"query", "path"} else ()
+            faults.append(_fault(found, ".".join(place) or where, where, own))
+    count = "1 value" if len(faults) == 1 else f"{len(faults)} values"
+    verb = "is" if len(faults) == 1 else "are"
+    return response(Invalid(f"{count} in the request {verb} wrong", faults=tuple(faults)), request.url.path)
 
 
-def _fix(error_type: str, field: str, where: str, message: str) -> str:
-    if error_type == "missing":
-        return f"send {field} in the {where}"
-    if error_type == "json_invalid":
-        return "send valid JSON"
-    if error_type == "extra_forbidden":
-        return f"leave {field} out"
-    return message.removeprefix("Value error, ").replace("Input should be", "send", 1)
+def _fault(found: Mapping[str, Any], field: str, where: str, bounds: Sequence[object]) -> Fault:
+    if found["type"] == "missing":
+        return Fault(field, None, "it is missing", f"send {field} in the {where}")
+    if found["type"] == "extra_forbidden":
+        return Fault(field, found["input"], "there is no such field here", f"leave {field} out")
+    detail = told(str(found["msg"]))
+    advice = wanted(found, bounds)
+    return Fault(field, found["input"], detail, f"send {advice}" if advice else f"send a value that {detail}")
+
+
+def _wrong_body(request: Request, found: Mapping[str, Any], body: object) -> Fault:
+    """Says what is wrong with a body as a whole, and never shows it: it may hold a secret."""
+    content_type = request.headers.get("content-type")
+    if found["type"] == "json_invalid":
+        reason = f"{found['ctx']['error']}, at character {found['loc'][-1]}"
+        size = f"({len(body)} characters)" if isinstance(body, str) else None
+        return Fault(
+            "body", size, f"it is not JSON: {reason}", 'send a JSON object, such as {"name": "value"}'
+        )
+    if body is not None and "json" not in (content_type or ""):
+        fix = "send Content-Type: application/json"
+        return Fault("Content-Type", content_type, "the body is not said to be JSON", fix)
+    if body is None:
+        return Fault(
+            "body", None, "it is missing", "send a JSON object; /api/v1/openapi.json says with what in it"
+        )
+    return Fault("body", f"({type(body).__name__})", "it is not a JSON object", "send a JSON object")
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -11,12 +11,13 @@ from edge_agents.settings import SettingsError, load
 EXAMPLE = Path(edge_agents.__file__).parent / "agent.example.toml"
 
 
-def test_the_example_is_right() -> None:
+def test_the_example_is_right(capsys: pytest.CaptureFixture[str]) -> None:
     settings = load(EXAMPLE)
     assert settings.agent.node == "D703-THPT-02-a1"
     assert len(settings.devices) == 4
     assert settings.outbox.path == EXAMPLE.parent / "agent-data/outbox.db"
     assert command(["--config", str(EXAMPLE), "--check"]) == 0
+    assert capsys.readouterr().out.endswith("nothing is wrong; D703-THPT-02/D703-THPT-02-a1 has 4 devices\n")
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,7 @@ def test_what_is_wrong_is_named(
     for part in says:
         assert part in said
     assert "secret" not in said
+    assert "Value error" not in said
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -42,13 +42,13 @@ def test_environment_wins_over_file_and_arguments_over_both(
 @pytest.mark.parametrize(
     ("variable", "value", "fix"),
     [
-        ("HUB_HTTP_PORT", "80000", "less than or equal to 65535"),
-        ("HUB_HTTP_PORT", "eighty", "valid integer"),
+        ("HUB_HTTP_PORT", "80000", "write a number from 1 to 65535"),
+        ("HUB_HTTP_PORT", "eighty", "write a whole number from 1 to 65535"),
         ("HUB_MQTT_URL", "http://broker", "must start with mqtt:// or mqtts://"),
         ("HUB_MQTT_URL", "mqtt://broker:99999", "no usable host and port"),
         ("HUB_DATABASE_URL", "mysql://x/y", "postgresql+psycopg://"),
-        ("HUB_INGEST__REORDER_MS", "soon", "valid integer"),
-        ("HUB_LANGUAGE", "fr", "'vi' or 'en'"),
+        ("HUB_INGEST__REORDER_MS", "soon", "write a whole number from 0 to 60000"),
+        ("HUB_LANGUAGE", "fr", "write 'vi' or 'en'"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_fix(

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from hub.app import now_ms
 from hub.database import Database
-from hub.errors import Invalid
+from hub.errors import Invalid, TooMany
 from hub.registry import service as registry
 from hub.registry.rules import NodeSeen, PresenceChange, Quarantined
 from hub.web.headers import MAX_BODY_BYTES
@@ -67,6 +67,77 @@ async def test_secrets_are_not_repeated_and_json_errors_are_explained(client: ht
     answer = await client.post("/api/v1/session", json=["hunter22"])
     assert answer.status_code == 422
     assert "hunter22" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value", "fix"),
+    [
+        ("organisation/units?limit=0", "limit", "0", "send a number from 1 to 500"),
+        ("organisation/units?limit=abc", "limit", "abc", "send a whole number from 1 to 500"),
+        ("organisation/units?on=today", "on", "today", "send a date such as 2026-11-23"),
+        ("alarms?severity=bad", "severity", "bad", "send 'critical', 'major' or 'minor'"),
+        ("alarms?schol=D703", "schol", "D703", "write school"),
+        ("alarms?LIMIT=3", "LIMIT", "3", "write limit"),
+        ("alarms?zzz=1", "zzz", "1", "leave it out; known are cursor, limit, school, severity, state"),
+        ("session?zzz=1", "zzz", "1", "leave it out; there are none here"),
+        ("openapi.json?zzz=1", "zzz", "1", "leave it out; there are none here"),
+    ],
+)
+async def test_a_wrong_parameter_is_told_with_its_fix(
+    client: httpx.AsyncClient, path: str, field: str, value: str, fix: str
+) -> None:
+    answer = await client.get(f"/api/v1/{path}", headers=ADMIN)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (422, "/problems/invalid-request")
+    assert (problem["field"], problem["value"], problem["fix"]) == (field, value, fix)
+
+
+async def test_two_unknown_parameters_are_both_named(client: httpx.AsyncClient) -> None:
+    problem = (await client.get("/api/v1/alarms?schol=1&stat=2&limit=1&schol=3", headers=ADMIN)).json()
+    assert [(each["field"], each["fix"]) for each in problem["errors"]] == [
+        ("schol", "write school"),
+        ("stat", "write state"),
+    ]
+    assert (await client.get("/healthz?anything=1")).status_code == 200, "probes may add what they like"
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "field", "value", "fix"),
+    [
+        (b"{bad", "application/json", "body", "(4 characters)", "send a JSON object, such as"),
+        (b'{"username": "a"}', None, "Content-Type", None, "send Content-Type: application/json"),
+        (
+            b'{"username": "a"}',
+            "text/plain",
+            "Content-Type",
+            "text/plain",
+            "send Content-Type: application/json",
+        ),
+        (b"", None, "body", None, "send a JSON object"),
+        (b'"hunter22"', "application/json", "body", "(str)", "send a JSON object"),
+        (b'{"username": "a"}', "application/json", "password", None, "send password in the body"),
+    ],
+)
+async def test_a_wrong_body_is_told_with_its_fix(
+    client: httpx.AsyncClient,
+    content: bytes,
+    content_type: str | None,
+    field: str,
+    value: str | None,
+    fix: str,
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    answer = await client.post("/api/v1/session", content=content, headers=headers)
+    problem = answer.json()
+    assert answer.status_code == 422
+    assert (problem["field"], problem["value"]) == (field, value)
+    assert problem["fix"].startswith(fix)
+    assert "hunter22" not in answer.text
+
+
+def test_one_second_is_singular() -> None:
+    assert TooMany("x", retry_after_s=1).fix == "wait 1 second and try again"
+    assert TooMany("x", retry_after_s=2).fix == "wait 2 seconds and try again"
 
 
 async def test_every_answer_carries_the_policy(application: FastAPI, client: httpx.AsyncClient) -> None:
