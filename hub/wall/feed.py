@@ -15,11 +15,11 @@ import orjson
 from hub.live.fanout import Fanout
 from hub.live.picture import Document, Key, Picture, key_of
 from hub.live.rules import is_open, is_present, is_standing
+from hub.wall.minutes import MinuteHistory, Minutes, line_series
 from hub.wall.rules import (
     HISTORY,
     UNKNOWN_ROW,
     DistrictFacts,
-    MinuteHistory,
     SchoolFacts,
     Tally,
     Uplink,
@@ -57,11 +57,12 @@ class WallFeed:
         self._tallies: dict[str, Tally] = defaultdict(Tally)
         self._alarms: dict[str, Document] = {}
         self._uplinks: dict[str, Uplink] = {}
+        self.lines: dict[str, Key] = {}
         self._simulated = False
         self._clock_offset_ms = 0
         self._clocks: dict[Key, tuple[bool, int]] = {}
-        self._history = MinuteHistory()
-        self._history.roll(now_ms)
+        self.history = MinuteHistory()
+        self.history.roll(now_ms)
         self._dirty_schools: set[str] = set()
         self._dirty = True
         self._urgent = False
@@ -109,8 +110,10 @@ class WallFeed:
         if document is not None and document.get("kind") == UPLINK and self._counts(document):
             if new is None:
                 self._uplinks.pop(document["school"], None)
+                self.lines.pop(document["school"], None)
             else:
                 self._uplinks[document["school"]] = Uplink.of(new)
+                self.lines[document["school"]] = key_of(new)
             self._touch()
 
     def alarm_changed(self, old: Document | None, new: Document | None) -> None:
@@ -175,13 +178,20 @@ class WallFeed:
         self.readers.renew()
         self._touch()
 
+    def recall(self, series: Mapping[str, Minutes]) -> None:
+        """Fills gaps of the last hour with what is known from elsewhere; screens hear of it."""
+        for name, minutes in series.items():
+            self.history.recall(name, minutes)
+        self._rolled = True
+        self._touch()
+
     # -- what is sent --------------------------------------------------------------------------------
 
     def step(self, now_s: float, now_ms: int) -> float:
         """Sends what is due; returns when to call again at the latest (monotonic seconds)."""
         if now_s >= self._tick_s:
             self._tick_s = now_s + TICK_S
-            self._rolled = self._history.roll(now_ms) or self._rolled
+            self._rolled = self.history.roll(now_ms) or self._rolled
             status = self._picture.intake()
             if status != self._sent_status or self._rolled:
                 if now_s - self._sent_s < TICK_S:
@@ -216,7 +226,7 @@ class WallFeed:
         counts: dict[str, int] = defaultdict(int)
         for school in self._facts.values():
             counts[school.district] += 1
-        history = {name: self._history.values(name) for name in HISTORY}
+        history = {name: self.history.values(name) for name in HISTORY}
         return {
             "version": self._version,
             "ts_ms": now_ms,
@@ -231,7 +241,7 @@ class WallFeed:
             "alarms": list(self._sent_alarms.values()),
             "alarms_total": sum(map(is_open, self._alarms.values())),
             "uplinks": [
-                {**shown, "history": self._history.values(f"uplink {code}")}
+                {**shown, "history": self.history.values(line_series(code))}
                 for code, shown in self._sent_uplinks.items()
             ],
             "status": self._sent_status,
@@ -276,10 +286,11 @@ class WallFeed:
         now = figures(self._rows.values(), self._alarms.values(), self._uplinks.values())
         changed = {name: value for name, value in now.items() if self._sent_figures.get(name, self) != value}
         self._sent_figures = now
-        for name in HISTORY:
-            self._history.last(name, now[name])
+        if self._picture.connected:  # what nobody tells is a gap, not what was last told
+            for name in HISTORY:
+                self.history.last(name, now[name])
         if self._rolled:
-            changed["history"] = {name: self._history.values(name) for name in HISTORY}
+            changed["history"] = {name: self.history.values(name) for name in HISTORY}
         return changed
 
     def _changed_alarms(self) -> dict[str, Any]:
@@ -292,7 +303,7 @@ class WallFeed:
 
     def _changed_uplinks(self) -> dict[str, Any]:
         for code, uplink in self._uplinks.items():
-            self._history.highest(f"uplink {code}", uplink.utilisation)
+            self.history.highest(line_series(code), uplink.utilisation)
         sent = self._sent_uplinks
         changed: dict[str, Any] = {}
         self._sent_uplinks = {}
@@ -301,7 +312,7 @@ class WallFeed:
             shown = self._uplinks[code].shown(code, facts.name if facts else code)
             self._sent_uplinks[code] = shown
             if before is None or self._rolled:
-                changed[code] = {**shown, "history": self._history.values(f"uplink {code}")}
+                changed[code] = {**shown, "history": self.history.values(line_series(code))}
             elif moved := {name: shown[name] for name in _LIVE if shown[name] != before[name]}:
                 changed[code] = moved
         changed.update((code, None) for code in sent if code not in self._sent_uplinks)

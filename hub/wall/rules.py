@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median_low
@@ -12,8 +12,6 @@ from typing import Any
 from hub.live.rules import Document, is_open, is_present, is_standing, is_there
 
 SEVERITY_RANK = {"critical": 3, "major": 2, "minor": 1}
-MINUTES = 60
-MINUTE_MS = 60_000
 SHOWN_ALARMS = 200
 SHOWN_UPLINKS = 12
 HISTORY = (
@@ -185,46 +183,6 @@ def top_uplinks(uplinks: Mapping[str, Uplink], count: int = SHOWN_UPLINKS) -> li
     """The schools with the busiest lines, busiest first; unknown lines are not shown."""
     known = ((-u.utilisation, code) for code, u in uplinks.items() if u.utilisation is not None)
     return [code for _, code in heapq.nsmallest(count, known)]
-
-
-class MinuteHistory:
-    """The last 60 minutes of some series, the running minute last; None where nothing was known."""
-
-    def __init__(self) -> None:
-        self._minute = 0
-        self._series: dict[str, deque[float | None]] = {}
-
-    def roll(self, now_ms: int) -> bool:
-        """Begins new minutes when it is time; true if one began. The first call only sets the clock."""
-        minute = now_ms // MINUTE_MS
-        passed = minute - self._minute
-        first, self._minute = self._minute == 0, max(minute, self._minute)
-        if passed <= 0 or first:
-            return False
-        for series in self._series.values():
-            series.extend([None] * min(passed, MINUTES))
-        return True
-
-    def last(self, name: str, value: float | None) -> None:
-        """Sets the running minute's value."""
-        self._of(name)[-1] = value
-
-    def highest(self, name: str, value: float | None) -> None:
-        """Raises the running minute's value to this one."""
-        series = self._of(name)
-        now = series[-1]
-        if value is not None and (now is None or value > now):
-            series[-1] = value
-
-    def values(self, name: str) -> list[float | None]:
-        """Sixty values, the oldest first."""
-        return list(self._of(name))
-
-    def _of(self, name: str) -> deque[float | None]:
-        series = self._series.get(name)
-        if series is None:
-            series = self._series[name] = deque([None] * MINUTES, maxlen=MINUTES)
-        return series
 
 
 def figures(

@@ -7,9 +7,14 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 
-from hub.live.picture import Picture
+from hub.live.picture import Key, Picture
+from hub.supervision import supervise
 from hub.wall.feed import WallFeed
-from hub.wall.rules import DistrictFacts, SchoolFacts
+from hub.wall.memory import WallMemory
+from hub.wall.minutes import MINUTE_MS, line_series
+from hub.wall.rules import HISTORY, DistrictFacts, SchoolFacts
+
+MEMORY_GAP_S = 1.0
 
 
 class Walls:
@@ -24,7 +29,14 @@ class Walls:
         self._districts: Sequence[DistrictFacts] = ()
         self._stopped = False
         self._wake = asyncio.Event()
-        self.feed(None)
+        self._memory: WallMemory | None = None
+        self._recalled: set[Key] = set()
+        self._everything = self.feed(None)
+
+    def remember(self, memory: WallMemory) -> None:
+        """Fills the last hour from what outlived the process, and keeps it from now on; once is enough."""
+        if self._memory is None:
+            self._memory = memory
 
     def organise(self, schools: Sequence[SchoolFacts], districts: Sequence[DistrictFacts]) -> None:
         """Takes the schools and districts of the organisation; call again when they change."""
@@ -40,6 +52,9 @@ class Walls:
             self._feeds[scope] = feed
             self._picture.add_listener(feed)
             feed.organise(self._schools, self._districts)
+            if scope is not None:
+                history = self._everything.history
+                feed.recall({name: history.minutes(name) for name in map(line_series, feed.lines)})
             if self._stopped:
                 feed.readers.close()
         return feed
@@ -48,6 +63,9 @@ class Walls:
         """Sends deltas and beats; when `stop` is set it ends every stream and returns."""
         stopping = asyncio.ensure_future(stop.wait())
         stopping.add_done_callback(lambda _: self._wake.set())
+        remembering = asyncio.ensure_future(
+            supervise("wall memory", lambda: self._remember(stop), stop, grace_s=0.5)
+        )
         try:
             while not stop.is_set():
                 self._wake.clear()
@@ -62,6 +80,41 @@ class Walls:
                 self._stopped = True
                 for feed in self._feeds.values():
                     feed.readers.close()
+            else:
+                remembering.cancel()
+            await asyncio.wait({remembering})
+
+    async def _remember(self, stop: asyncio.Event) -> None:
+        """Once a minute the figures, once a second the lines that appeared since, one after the other."""
+        kept_minute = 0
+        while not stop.is_set():
+            minute = self.clock_ms() // MINUTE_MS
+            if self._memory is not None:
+                if minute != kept_minute:
+                    await self._keep_figures(self._memory)
+                    kept_minute = minute
+                await self._recall_lines(self._memory, stop)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), MEMORY_GAP_S)
+        if self._memory is not None:
+            await self._keep_figures(self._memory)
+
+    async def _keep_figures(self, memory: WallMemory) -> None:
+        everything = self._everything
+        everything.recall(await asyncio.to_thread(memory.figures))
+        figures = {name: everything.history.minutes(name) for name in HISTORY}
+        await asyncio.to_thread(memory.keep, figures)
+
+    async def _recall_lines(self, memory: WallMemory, stop: asyncio.Event) -> None:
+        for school, key in list(self._everything.lines.items()):
+            if stop.is_set():
+                return
+            if key not in self._recalled:
+                minutes = await asyncio.to_thread(memory.utilisation, key, self.clock_ms())
+                self._recalled.add(key)
+                for feed in self._feeds.values():
+                    if minutes and school in feed.lines:
+                        feed.recall({line_series(school): minutes})
 
     def _forget_unread(self) -> None:
         for scope, feed in list(self._feeds.items()):

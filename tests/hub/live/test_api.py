@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
@@ -96,7 +98,8 @@ async def test_a_device_is_shown_in_one_line() -> None:
 
 
 def test_of_an_unknown_kind_the_first_four_metrics_are_shown() -> None:
-    strange = device(A, "kiln", kind="kiln", **{f"Heat {i}": i for i in range(6)})
+    heats: dict[str, Any] = {f"Heat {i}": i for i in range(6)}
+    strange = device(A, "kiln", kind="kiln", **heats)
     assert [(metric.name, metric.value) for metric in tile(strange)] == [(f"Heat {i}", i) for i in range(4)]
     assert (icon(strange), icon({**strange, "kind": None})) == ("device", "device")
 

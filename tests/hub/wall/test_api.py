@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,8 @@ from starlette.requests import HTTPConnection
 
 from hub.live.fanout import DROPPED
 from hub.live.picture import Picture
+from hub.settings import Settings
+from hub.telemetry.sqlite import SqliteReader
 from hub.wall import api
 from hub.wall.service import Walls
 from hub.web import problems
@@ -40,7 +43,7 @@ class Hub:
 
 
 @pytest.fixture
-async def hub() -> AsyncIterator[Hub]:
+async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     picture = Picture()
     walls = Walls(picture, "build-1", lambda: time.time_ns() // 1_000_000)
     walls.organise(SCHOOLS, DISTRICTS)
@@ -53,6 +56,8 @@ async def hub() -> AsyncIterator[Hub]:
         return (hub.who, True) if hub.who else None
 
     app.state.authenticate, app.state.walls = authenticate, walls
+    app.state.telemetry = SqliteReader(tmp_path / "telemetry.db")
+    app.state.settings = Settings(data_dir=tmp_path)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     hub.port = listener.getsockname()[1]

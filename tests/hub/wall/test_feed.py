@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hub.live.picture import Picture
 from hub.wall.feed import WallFeed
-from hub.wall.rules import MINUTE_MS, DistrictFacts, MinuteHistory, SchoolFacts
+from hub.wall.minutes import MINUTE_MS, MinuteHistory
+from hub.wall.rules import DistrictFacts, SchoolFacts
 from tests.hub.wall.documents import DISTRICTS, SCHOOLS, T0, alarm, device, node, put, put_alarm, uplink
 
 A, B = (school.code for school in SCHOOLS)
@@ -272,6 +273,18 @@ def test_minutes_keep_their_highest_value_and_gaps_stay_gaps() -> None:
     history.highest("u", 5)
     assert history.values("u")[-3:] == [80, None, 5]
     assert len(history.values("u")) == 60
+
+
+def test_recalled_minutes_fill_gaps_only_and_old_ones_are_gone() -> None:
+    history = MinuteHistory()
+    history.roll(T0)
+    now = T0 // MINUTE_MS
+    history.last("f", 7)
+    history.recall("f", {now + 1: 1, now: 2, now - 1: 3, now - 59: 4, now - 60: 5})
+    assert [history.values("f")[place] for place in (0, 1, 58, 59)] == [4, None, 3, 7]
+    assert history.minutes("f") == {now - 59: 4, now - 1: 3, now: 7}
+    history.roll(T0 + 90 * MINUTE_MS)
+    assert history.minutes("f") == {}
 
 
 changes = st.lists(
