@@ -8,13 +8,14 @@ from devices.kind import Metric, kinds
 
 
 def vocabulary(language: str) -> dict[str, dict[str, Any]]:
-    """Give `{kind: {"label", "metrics": {name: {"label", "decimals", "states"}}}}` in a language.
+    """Give `{kind: {"label", "tile": [name], "metrics": {name: {"label", "decimals", "states"}}}}` in a language.
 
     A kind added as a file is found here as everywhere; a metric of no kind is shown under its own name.
     """
     return {
         name: {
             "label": kind.label_vi if language == "vi" else kind.label_en,
+            "tile": list(kind.tile.metrics),
             "metrics": {metric.name: _metric(metric, language) for metric in kind.metrics},
         }
         for name, kind in kinds().items()

@@ -185,6 +185,7 @@ def router(records: Records) -> APIRouter:
     @api.post("/quarantine/{row}/replay", status_code=202, response_model=None)
     async def replay(request: Request, row: int) -> Response | Json:
         records.replayed.append(row)
+        next(q for q in records.quarantine if q["id"] == row)["replayed_ms"] = 1
         return refused(request) or {"id": row, "requested": True}
 
     @api.get("/organisation/schools", response_model=None)
@@ -194,6 +195,7 @@ def router(records: Records) -> APIRouter:
     @api.get("/status", response_model=None)
     async def status(request: Request) -> Response | Json:
         beat = {"online": True, "messages_per_s": 1204.5, "quarantined": 1, "a_newer_counter": 7}
+        beat |= {"journal_failure": "", "records_failure": "disk full"}
         return refused(request) or {"nodes": 2, "broker_connected": True, "ingest": {"0": beat}}
 
     return api

@@ -70,6 +70,7 @@ class Province:
         if schools is not None and schools < len(rows):
             rows = rows[:: max(1, len(rows) // schools)][:schools]
         self.version, self.beating, self.accepting = "1", True, True
+        self.refusal = self.inquiries = 0
         self.streams: set[asyncio.Queue[str | None]] = set()
         self.picture = self._picture(chance, rows, troubled)
 
@@ -312,16 +313,25 @@ def build(province: Province, records: Records) -> FastAPI:
 
     @app.get("/api/v1/wall/{wall}/stream")
     async def stream(wall: str) -> Response:
+        if province.refusal:
+            return JSONResponse({"title": "no", "status": province.refusal}, status_code=province.refusal)
         if not province.accepting:
             return JSONResponse({"title": "away", "status": 503}, status_code=503)
         return StreamingResponse(
             province.events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
+    @app.get("/api/v1/wall/{wall}")
+    async def picture(wall: str) -> Response:
+        province.inquiries += 1
+        if not province.accepting:
+            return JSONResponse({"title": "away", "status": 503}, status_code=503)
+        return JSONResponse(province.picture, status_code=province.refusal or 200)
+
     @app.post("/lever")
     async def lever(request: Request) -> Json:
         wanted = await request.json()
-        for name in ("version", "beating", "accepting"):
+        for name in ("version", "beating", "accepting", "refusal"):
             if name in wanted:
                 setattr(province, name, wanted[name])
         if "delta" in wanted:

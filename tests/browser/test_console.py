@@ -53,7 +53,7 @@ async def test_signing_in_never_leads_to_another_site(stand_in: Any, open_page: 
 
 async def test_the_landing_page_opens_what_the_role_may(stand_in: Any, open_page: Open) -> None:
     hub = stand_in(24)
-    hub.records.permissions = ["account.self", "wall.read", "status.read"]
+    hub.records.permissions = ["account.self", "wall.read"]
     page = await signed_in(open_page, hub, "/")
     await expect(page.locator(".doors li:visible b")).to_have_text(["Màn hình ghép"])
     await page.click("#sign-out")
@@ -70,13 +70,54 @@ async def test_an_alarm_is_acknowledged_by_keyboard_with_a_comment(stand_in: Any
     await page.keyboard.press("Enter")
     await expect(page.locator("#acknowledge")).to_be_visible()
     await page.keyboard.type("Đã cử người")
-    await page.keyboard.press("Tab")
-    await page.keyboard.press("Tab")
-    await page.keyboard.press("Enter")
+    await page.keyboard.press("Control+Enter")
     await expect(page.locator("#acknowledge")).to_be_hidden()
+    focused = page.locator("#alarms-list .row:focus")
+    await expect(focused.get_by_role("button", name="Xác nhận")).to_have_count(1)
+    assert await focused.get_attribute("data-key") != key, "the next one, not the page's body"
     row = page.locator(f'#alarms-list .row[data-key="{key}"]')
     await expect(row).to_contain_text("Trần Thị Mai: Đã cử người")
     await expect(row.get_by_role("button")).to_have_count(0)
+
+
+async def test_alarms_stand_worst_first_or_newest_first(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops")
+    shapes = page.locator("#alarms-list .row .shape")
+    await expect(shapes.first).to_have_class("shape critical")
+    rows = page.locator("#alarms-list .row")
+    by_severity = await rows.evaluate_all("rows => rows.map((row) => row.dataset.key)")
+    await page.select_option("#alarm-sort", "newest")
+    raised = {a["id"]: a["raised_ms"] for a in hub.province.picture["alarms"]}
+    newest = [raised[key] for key in await rows.evaluate_all("rows => rows.map((row) => row.dataset.key)")]
+    assert newest == sorted(newest, reverse=True)
+    assert [raised[key] for key in by_severity] != newest
+
+
+async def test_tab_passes_one_row_of_a_list(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops")
+    await expect(page.locator("#alarms-list")).to_have_attribute("data-state", "ready")
+    assert await page.locator("#alarms-list .row").count() > 1
+    await expect(page.locator('#alarms-list .row[tabindex="0"]')).to_have_count(1)
+    await expect(page.locator('#alarms-list .row button[tabindex="0"]')).to_have_count(1)
+    await page.locator("#alarms-list .row").first.focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(page.locator("#alarms-list .row").nth(1)).to_be_focused()
+    await expect(page.locator('#alarms-list .row[tabindex="0"]')).to_have_count(1)
+
+
+async def test_only_permitted_tabs_are_there(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    hub.records.permissions = ["account.self", "status.read"]
+    page = await signed_in(open_page, hub, "/ops#alarms")
+    await expect(page.get_by_role("tab")).to_have_count(1)
+    await expect(page.locator("#status-list")).to_have_attribute("data-state", "ready")
+    hub.records.permissions = ["account.self", "wall.read"]
+    await page.reload()
+    await expect(page.locator("#nothing h1")).to_be_visible()
+    await expect(page.locator("#nothing a:visible")).to_have_count(2)
+    await expect(page.locator(".tabs")).to_be_hidden()
 
 
 async def test_a_refusal_is_shown_where_it_was_asked(stand_in: Any, open_page: Open) -> None:
@@ -96,10 +137,14 @@ async def test_an_unclaimed_node_shows_its_values_and_is_claimed(stand_in: Any, 
     hub = stand_in(24)
     page = await signed_in(open_page, hub, "/ops#nodes")
     row = page.locator("#nodes-list .row")
+    await expect(row).to_have_count(2)
+    await page.select_option("#node-claimed", "false")
     await expect(row).to_have_count(1)
     await expect(row).to_contain_text("Chưa quản lý")
-    await row.get_by_role("button", name="Giá trị").click()
-    await expect(row.locator(".values")).to_contain_text("2,50 bar")
+    await row.get_by_role("button", name="1 thiết bị").click()
+    await expect(row.locator(".tile-line").first).to_contain_text("2,50 bar")
+    await row.locator("summary").first.click()
+    await expect(row.locator(".values").first).to_contain_text("2,50 bar")
     await row.get_by_role("button", name="Nhận quản lý").click()
     await page.fill("#claim-school", "NONE")
     await page.keyboard.press("Enter")
@@ -112,13 +157,21 @@ async def test_an_unclaimed_node_shows_its_values_and_is_claimed(stand_in: Any, 
 async def test_quarantine_is_replayed_and_counters_are_named(stand_in: Any, open_page: Open) -> None:
     hub = stand_in(24)
     page = await signed_in(open_page, hub, "/ops#quarantine")
-    await page.locator("#quarantine-list .row").get_by_role("button").click()
-    await expect(page.locator("#quarantine-list .row").get_by_role("button")).to_have_text("Đã yêu cầu")
+    row = page.locator("#quarantine-list .row")
+    await expect(row).to_contain_text("Bí danh chưa được khai báo")
+    await expect(row).to_contain_text("unknown_alias")
+    await expect(row).to_contain_text("spBv1.0/Xưởng A/NDATA/plc-7")
+    await row.get_by_role("button").click()
+    await expect(page.locator("#replayed")).to_have_text("Đọc được 1 trên 1.")
+    await expect(row.get_by_role("button")).to_be_disabled()
     assert hub.records.replayed == [4]
     await page.locator("#tab-quarantine").focus()
     await page.keyboard.press("ArrowRight")
-    await expect(page.locator("#status-list .row", has_text="Bản tin mỗi giây")).to_contain_text("1.204,5")
-    await expect(page.locator("#status-list .row", has_text="a_newer_counter")).to_contain_text("7")
+    facts = page.locator("#status-list .fact")
+    await expect(facts.filter(has_text="Bản tin mỗi giây")).to_contain_text("1.204,5")
+    await expect(facts.filter(has_text="Lỗi nhật ký")).to_contain_text("không có")
+    await expect(facts.filter(has_text="Lỗi cơ sở dữ liệu")).to_have_class("fact wrong")
+    await expect(facts.filter(has_text="a_newer_counter")).to_contain_text("7")
 
 
 async def test_a_list_that_cannot_be_renewed_says_how_old_it_is(stand_in: Any, open_page: Open) -> None:
@@ -128,7 +181,7 @@ async def test_a_list_that_cannot_be_renewed_says_how_old_it_is(stand_in: Any, o
     hub.records.away = True
     await expect(page.locator("#nodes-list")).to_have_attribute("data-state", "stale", timeout=8000)
     await expect(page.locator("#nodes-list .notice")).to_contain_text("Số liệu lúc")
-    await expect(page.locator("#nodes-list .row")).to_have_count(1)
+    await expect(page.locator("#nodes-list .row")).to_have_count(2)
     hub.records.away = False
     await expect(page.locator("#nodes-list")).to_have_attribute("data-state", "ready", timeout=8000)
 

@@ -217,6 +217,56 @@ async def test_stopped_intake_is_not_called_live(stand_in: Any, open_page: Open)
     await expect(page.locator("#banner h2")).to_have_text("Trung tâm không nhận được số liệu")
 
 
+@pytest.mark.parametrize(
+    ("status", "title", "way"),
+    [
+        (401, "Màn hình này chưa đăng nhập", "/login?next=%2Fwall%2Fmain"),
+        (403, "Tài khoản này không được xem màn hình ghép", "/login?next=%2Fwall%2Fmain"),
+        (404, "Không có màn hình ghép “main”", "/wall/main"),
+    ],
+)
+async def test_a_refused_wall_says_why_and_does_not_hammer(
+    stand_in: Any, open_page: Open, status: int, title: str, way: str
+) -> None:
+    hub = stand_in(24)
+    hub.province.refusal = status
+    ready = 'body[data-state="refused"]'
+    page = (await open_page(f"{hub.url}/wall/main", ready=ready, expected=(f"status of {status}",))).page
+    await expect(page.locator("#banner h2")).to_have_text(title)
+    await expect(page.locator("#banner a")).to_have_attribute("href", way)
+    await expect(page.locator(".grid")).not_to_be_visible()
+    await asyncio.sleep(5)
+    assert hub.province.inquiries == 1
+    assert await page.locator("body").get_attribute("data-state") == "refused"
+
+
+async def test_a_wall_whose_access_ends_stops_showing_the_province(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = (await open_page(f"{hub.url}/wall/main", expected=(*HUB_AWAY, "status of 401"))).page
+    await hub.lever(refusal=401, cut=True)
+    await expect(page.locator("#banner h2")).to_have_text("Quyền truy cập của màn hình này đã hết")
+    await expect(page.locator(".grid")).not_to_be_visible()
+
+
+@pytest.mark.parametrize("schools", [445, 24])
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1366, 768)])
+async def test_the_banner_clips_no_school(
+    stand_in: Any, open_page: Open, width: int, height: int, schools: int
+) -> None:
+    hub = stand_in(schools)
+    page = (await open_page(f"{hub.url}/wall/main", width=width, height=height)).page
+    matrix = page.locator("#matrix")
+    before = await matrix.bounding_box()
+    await hub.lever(delta={"seq": 1, "status": {"ingest_online": False}})
+    await expect(page.locator("#banner")).to_be_visible()
+    assert await page.locator(".block, .uplink:visible").evaluate_all(
+        "nodes => nodes.filter((node) => node.scrollHeight > node.clientHeight + 1).length"
+    ) == 0
+    assert await overflow(page) == []
+    after = await matrix.bounding_box()
+    assert before and after and abs(before["height"] - after["height"]) < 2
+
+
 async def test_clock_is_vietnams_and_simulated_time_is_named(stand_in: Any, open_page: Open) -> None:
     hub = stand_in(24)
     page = (await open_page(f"{hub.url}/wall/main", timezone_id="America/New_York")).page

@@ -4,6 +4,12 @@ import { t } from "./words.js";
 export const RANK = { critical: 5, offline: 4, major: 3, minor: 2, unknown: 1, ok: 0 };
 export const STATES = Object.keys(RANK);
 
+// What still stands, the worst first, then what nobody has taken on, then the newest.
+const over = (alarm) => typeof alarm.returned_ms === "number";
+const waits = (alarm) => (alarm.state === "unacknowledged" ? 2 : alarm.state === "acknowledged" ? 1 : 0);
+export const newestFirst = (a, b) => b.raised_ms - a.raised_ms || (a.id < b.id ? -1 : 1);
+export const worstFirst = (a, b) => over(a) - over(b) || RANK[b.severity] - RANK[a.severity] || waits(b) - waits(a) || newestFirst(a, b);
+
 export const stateName = (state) =>
   ({ critical: t("Critical"), major: t("High"), minor: t("Low"), ok: t("Normal"), offline: t("Offline"), unknown: t("Not connected") })[state] ?? state;
 

@@ -3,11 +3,17 @@ const BEAT_TIMEOUT_MS = 4000;
 const WATCH_EVERY_MS = 250;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15000;
+const REFUSED_RETRY_MS = 30000;
+const INQUIRY_MS = 5000;
+const REFUSALS = new Set([401, 403, 404]);
 
 export class Stream {
-  // listeners: { snapshot(picture), delta(change), beat(beat), state("live" | "lost"), version(build id) }
-  constructor(url, listeners) {
+  // listeners: { snapshot(picture), delta(change), beat(beat), state("live" | "lost" | "refused"), version(build id) }
+  // refused: the hub is there and says no; `refusal` is its status, asked of `inquiry`, because EventSource tells nobody
+  constructor(url, listeners, inquiry = url.replace(/\/stream$/, "")) {
     this.url = url;
+    this.inquiry = inquiry;
+    this.refusal = null;
     this.on = listeners;
     this.failures = 0;
     this.state = "starting";
@@ -31,6 +37,7 @@ export class Stream {
   connect() {
     this.close();
     this.opened = performance.now();
+    this.spoke = false;
     const source = (this.source = new EventSource(this.url));
     const mine = (listen) => (event) => {
       if (source !== this.source) return;
@@ -50,13 +57,33 @@ export class Stream {
       this.on.beat?.(beat);
     }));
     source.addEventListener("error", () => {
-      if (source === this.source) this.retry();
+      if (source !== this.source) return;
+      if (this.spoke) this.retry();
+      else this.inquire();
     });
   }
 
   listened() {
     this.heard = performance.now();
     this.failures = 0;
+    this.spoke = true;
+    this.refusal = null;
+  }
+
+  // A line that breaks before its first word: is the hub away, or does it refuse?
+  async inquire() {
+    this.close();
+    const asked = (this.asked = {});
+    const status = await fetch(this.inquiry, { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(INQUIRY_MS) })
+      .then((answer) => (answer.body?.cancel(), answer.status), () => 0);
+    if (asked !== this.asked || this.source) return;
+    if (!REFUSALS.has(status)) {
+      this.refusal = null;
+      return this.retry();
+    }
+    this.refusal = status;
+    this.setState("refused");
+    this.retry(REFUSED_RETRY_MS * (1 + Math.random() / 10));
   }
 
   setClock(tsMs) {
@@ -75,7 +102,7 @@ export class Stream {
 
   check() {
     const now = performance.now();
-    if (now - this.heard <= BEAT_TIMEOUT_MS) return;
+    if (this.refusal !== null || now - this.heard <= BEAT_TIMEOUT_MS) return;
     this.setState("lost");
     // an open line that says nothing is as dead as a closed one
     if (this.source && now - Math.max(this.heard, this.opened) > BEAT_TIMEOUT_MS) this.retry();

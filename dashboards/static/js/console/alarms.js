@@ -1,11 +1,13 @@
-// Open alarms, newest first, and taking one on.
+// Alarms, the worst or the newest first, and taking one on.
 import { byId, element } from "../dom.js";
-import { stateName } from "../severity.js";
+import { newestFirst, stateName, worstFirst } from "../severity.js";
 import { moment, said, t } from "../words.js";
 import { agedSince } from "./ages.js";
 import { get, post } from "./api.js";
 import { Question } from "./dialog.js";
 import { Listing, button } from "./listing.js";
+
+const PAGE = 500; // the order is this page's, so it wants as many as it may have at once
 
 const stages = () => ({
   unacknowledged: t("Not acknowledged"), acknowledged: t("Acknowledged"),
@@ -15,12 +17,16 @@ const stages = () => ({
 export function alarmList(who, schoolName, counted) {
   const may = who.permissions.includes("alarms.acknowledge");
   const question = new Question("acknowledge");
-  const [severity, state] = [byId("alarm-severity"), byId("alarm-state")];
+  const [severity, state, sort] = ["alarm-severity", "alarm-state", "alarm-sort"].map(byId);
 
-  const acknowledge = (alarm) => question.ask(`${said(alarm, "title")} · ${schoolName(alarm.school)}`, async () => {
-    await post(`/api/v1/alarms/${encodeURIComponent(alarm.id)}/acknowledge`, { comment: byId("comment").value.trim() });
-    await listing.refresh();
-  });
+  const acknowledge = (alarm) => {
+    let next = alarm.id;
+    question.ask(`${said(alarm, "title")} · ${schoolName(alarm.school)}`, async () => {
+      await post(`/api/v1/alarms/${encodeURIComponent(alarm.id)}/acknowledge`, { comment: byId("comment").value.trim() });
+      next = listing.nextAfter(alarm.id);
+      await listing.refresh();
+    }, () => listing.focus(next));
+  };
 
   const row = (alarm) => {
     const waiting = alarm.state === "unacknowledged" || alarm.state === "returned_unacknowledged";
@@ -37,12 +43,13 @@ export function alarmList(who, schoolName, counted) {
 
   const listing = new Listing("alarms", {
     async load(cursor) {
-      const page = await get("/api/v1/alarms", { state: state.value, severity: severity.value, cursor, limit: 100 });
+      const page = await get("/api/v1/alarms", { state: state.value, severity: severity.value, cursor, limit: PAGE });
       // what only follows from another alarm is looked at when asked for
       return { ...page, items: page.items.filter((alarm) => state.value !== "open" || alarm.state !== "suppressed") };
     },
-    row, key: (alarm) => alarm.id, counted, empty: () => t("No alarms here."),
+    row, key: (alarm) => alarm.id, order: (alarms) => [...alarms].sort(sort.value === "newest" ? newestFirst : worstFirst), counted, empty: () => t("No alarms here."),
   });
   for (const choice of [severity, state]) choice.addEventListener("change", () => listing.reset());
+  sort.addEventListener("change", () => listing.arrange());
   return listing;
 }

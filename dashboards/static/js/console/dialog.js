@@ -9,10 +9,16 @@ export class Question {
     this.problem = part(this.dialog, "problem");
     part(this.dialog, "cancel").addEventListener("click", () => this.dialog.close());
     this.form.addEventListener("submit", (event) => this.submit(event));
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
+    });
+    // the row that was asked about may have been drawn anew meanwhile: focus must not fall out of the page
+    this.dialog.addEventListener("close", () => this.closed?.(this.done));
   }
 
-  ask(subject, answer) {
-    this.answer = answer;
+  // closed(done): where to go on, after an answer or without one
+  ask(subject, answer, closed) {
+    Object.assign(this, { answer, closed, done: false });
     this.form.reset();
     hidden(this.problem, true);
     text(part(this.dialog, "subject"), subject);
@@ -23,9 +29,11 @@ export class Question {
   async submit(event) {
     event.preventDefault();
     const send = this.form.querySelector("[type=submit]");
+    if (send.disabled) return; // sent already
     send.disabled = true;
     try {
       await this.answer();
+      this.done = true;
       this.dialog.close();
     } catch (problem) {
       text(this.problem, problem.status === 0 ? t("The hub did not answer.") : [problem.message, problem.document?.fix].filter(Boolean).join(" – "));

@@ -14,7 +14,7 @@ text(document.getElementById("greeting"), t("Welcome, {name}", { name: who.name 
 const roles = new Set(who.grants.map((grant) => grant.role));
 let open = 0;
 for (const door of document.querySelectorAll("[data-needs]")) {
-  const may = who.permissions.includes(door.dataset.needs) && (!door.dataset.when || roles.has(door.dataset.when));
+  const may = door.dataset.needs.split(" ").some((need) => who.permissions.includes(need)) && (!door.dataset.when || roles.has(door.dataset.when));
   hidden(door, !may);
   open += may;
 }

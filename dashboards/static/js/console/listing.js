@@ -1,18 +1,19 @@
 // A list that says what it is: loading, empty, ready, refused, or old because the hub went quiet.
 import { element, hidden, part, text } from "../dom.js";
-import { clockTime, t } from "../words.js";
+import { clockTime, nt, t } from "../words.js";
 
 export class Listing {
-  // load(cursor) -> { items, next_cursor }; row(item) -> element; key(item) -> string
-  constructor(name, { load, row, key, empty, counted = () => {} }) {
+  // load(cursor) -> { items, next_cursor }; row(item, old row) -> element; key(item) -> string; order(items) -> items
+  constructor(name, { load, row, key, empty, order = (items) => items, counted = () => {} }) {
     this.root = document.getElementById(`${name}-list`);
-    [this.notice, this.rows, this.more] = ["notice", "rows", "more"].map((which) => part(this.root, which));
-    Object.assign(this, { load, row, key, empty, counted, asked: 0, pages: 1, seenMs: null });
+    [this.notice, this.rows, this.more, this.rest] = ["notice", "rows", "more", "rest"].map((which) => part(this.root, which));
+    Object.assign(this, { load, row, key, empty, order, counted, asked: 0, pages: 1, seenMs: null, items: [] });
     this.more.addEventListener("click", () => {
       this.pages += 1;
       this.refresh();
     });
     this.rows.addEventListener("keydown", (event) => this.move(event));
+    this.rows.addEventListener("focusin", (event) => this.choose(event.target.closest(".row")));
   }
 
   reset() {
@@ -37,7 +38,10 @@ export class Listing {
       if (mine !== this.asked) return;
       this.seenMs = Date.now();
       hidden(this.more, !cursor);
-      this.draw(items);
+      hidden(this.rest, !cursor);
+      if (cursor) text(this.rest, nt("The newest {n} is loaded; there are more.", "The newest {n} are loaded; there are more.", items.length));
+      this.items = items;
+      this.arrange();
       this.counted(items.length, Boolean(cursor));
       this.say(items.length ? "ready" : "empty", items.length ? "" : this.empty());
     } catch (problem) {
@@ -46,6 +50,11 @@ export class Listing {
       if (this.seenMs === null) this.say("failed", why);
       else this.say("stale", [why, t("Shown as of {time}.", { time: clockTime(this.seenMs) })].join(" "));
     }
+  }
+
+  // The same items in the order that is wanted now.
+  arrange() {
+    this.draw(this.order(this.items));
   }
 
   // Rows keep their node while their content is the same, so that focus and open details stay.
@@ -60,25 +69,46 @@ export class Listing {
       const node = this.row(item, old);
       node.dataset.key = key;
       node.dataset.print = print;
-      node.tabIndex = -1;
       return node;
     });
     if (nodes.length !== this.rows.children.length || nodes.some((node, i) => node !== this.rows.children[i])) this.rows.replaceChildren(...nodes);
     const kept = nodes.find((node) => node.dataset.key === focused);
-    if (nodes.length) (kept ?? nodes[0]).tabIndex = 0;
+    const chosen = this.chosen?.dataset.key;
+    this.choose(kept ?? nodes.find((node) => node.dataset.key === chosen) ?? nodes[0]);
     if (kept && !kept.contains(document.activeElement)) kept.focus();
+  }
+
+  // One row is in the tab order with what stands in it; arrow keys go to the others.
+  choose(row) {
+    if (!row) return;
+    this.chosen = row;
+    for (const other of this.rows.children) {
+      const tab = other === row ? 0 : -1;
+      for (const node of [other, ...other.querySelectorAll("button, summary")]) if (node.getAttribute("tabindex") !== String(tab)) node.tabIndex = tab;
+    }
+  }
+
+  // The key of the row below that still asks for something, else of one above.
+  nextAfter(key) {
+    const rows = [...this.rows.children];
+    const at = rows.findIndex((row) => row.dataset.key === key);
+    const asks = (row) => row.querySelector("button:not(:disabled)");
+    return (rows.slice(at + 1).find(asks) ?? rows.slice(0, Math.max(0, at)).findLast(asks))?.dataset.key ?? key;
+  }
+
+  focus(key) {
+    const row = [...this.rows.children].find((node) => node.dataset.key === key) ?? this.chosen;
+    (row?.isConnected ? row : this.rows.firstElementChild)?.focus();
   }
 
   move(event) {
     const row = event.target.closest(".row");
-    if (!row || event.target !== row) return;
+    if (!row) return;
     const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling, Home: this.rows.firstElementChild, End: this.rows.lastElementChild }[event.key];
     if (next) {
       event.preventDefault();
-      row.tabIndex = -1;
-      next.tabIndex = 0;
       next.focus();
-    } else if (event.key === "Enter") {
+    } else if (event.key === "Enter" && event.target === row) {
       event.preventDefault();
       row.querySelector("button:not(:disabled)")?.click();
     }

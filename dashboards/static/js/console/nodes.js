@@ -1,16 +1,19 @@
-// Edge nodes: what is heard from whom, and giving a stranger a place.
-import { byId, element } from "../dom.js";
-import { NOTHING, language, number, t } from "../words.js";
+// Edge nodes with their devices: what is heard from whom, and giving a stranger a place.
+import { byId, element, hidden } from "../dom.js";
+import { NOTHING, language, nt, number, t } from "../words.js";
 import { agedSince } from "./ages.js";
 import { get, post } from "./api.js";
 import { Question } from "./dialog.js";
 import { Listing, button } from "./listing.js";
+
+const DEVICES = 100;
 
 const presences = () => ({ born: t("Online"), stale: t("Silent"), dead: t("Offline") });
 const reasons = () => ({
   birth: "", silence: t("no message for too long"), will: t("connection lost without goodbye"), node_death: t("signed off"), death: t("signed off"),
   device_death: t("device does not answer"), hub_restart: t("not heard since the hub started"), no_route: t("no route"), refused: t("connection refused"),
   auth_failed: t("wrong credentials"), timeout: t("timed out"), protocol_error: t("protocol error"), powered_off: t("powered off"), unplugged: t("unplugged"),
+  node_lost: t("edge node lost"), not_reborn: t("not named again by its edge node"), never_born: t("never introduced itself"), heard_again: "", rebirth: "",
 });
 const qualities = () => ({ stale: t("old value"), bad: t("doubtful") });
 const shapes = { born: "ok", stale: "minor", dead: "offline" };
@@ -41,50 +44,101 @@ export function nodeList(who, schoolName, schools, counted) {
     await post(`/api/v1/nodes/${encodeURIComponent(node.group)}/${encodeURIComponent(node.node)}/claim`,
       { school: byId("claim-school").value.trim(), room: byId("claim-room").value.trim() });
     await listing.refresh();
-  });
+  }, () => listing.focus(`${node.group}/${node.node}`));
 
-  async function values(node, into) {
-    const { items } = await get("/api/v1/devices", { group: node.group, node: node.node, limit: 100 });
-    const parts = [];
-    for (const device of [{ device: t("Edge node itself"), metrics: node.metrics }, ...items.filter((item) => item.device)]) {
-      let { metrics } = device;
-      if (metrics === undefined && device.node)
-        ({ metrics } = await get(`/api/v1/devices/${[node.group, node.node, device.device].map(encodeURIComponent).join("/")}`));
-      const rows = listed(metrics).map((metric) => {
-        const words = vocabulary[device.kind]?.metrics[metric.name];
-        const doubtful = metric.quality && metric.quality !== "good";
-        return element("p", { class: doubtful ? "bad" : "" }, words?.label ?? metric.name,
-          element("b", {}, shown(metric, words), ...(doubtful ? [` · ${qualities()[metric.quality] ?? metric.quality}`] : [])));
-      });
-      if (rows.length) parts.push(element("h3", {}, device.name || device.device), ...rows);
-    }
-    into.replaceChildren(...(parts.length ? parts : [t("No values.")]));
+  // Details stay as they were opened while everything around them is drawn anew.
+  const unfolded = new Set();
+  const details = new Map();
+
+  const fact = (metric, kind) => {
+    const words = vocabulary[kind]?.metrics[metric.name];
+    const doubtful = metric.quality && metric.quality !== "good";
+    return element("p", { class: [metric.severity ?? "", doubtful ? "bad" : ""].join(" ").trim() }, words?.label ?? metric.name,
+      element("b", {}, shown(metric, words), ...(doubtful ? [` · ${qualities()[metric.quality] ?? metric.quality}`] : [])));
+  };
+
+  const address = (device) => `/api/v1/devices/${[device.group, device.node, device.device].map(encodeURIComponent).join("/")}`;
+  const facts = (metrics, kind) => listed(metrics).map((metric) => fact(metric, kind));
+
+  // The few values that tell how a device is: the hub's choice, or what its kind says to show first.
+  async function tile(device) {
+    if (device.tile) return device.tile;
+    const metrics = listed(device.metrics ?? (await get(address(device))).metrics);
+    const first = vocabulary[device.kind]?.tile ?? metrics.slice(0, 4).map((metric) => metric.name);
+    return first.map((name) => metrics.find((metric) => metric.name === name)).filter(Boolean);
   }
+
+  function everything(key, load) {
+    const body = element("div", { class: "values" });
+    const made = element("details", {}, element("summary", {}, t("All values")), body);
+    const fill = async () => {
+      const rows = await load();
+      body.replaceChildren(...(rows.length ? rows : [t("No values.")]));
+    };
+    made.addEventListener("toggle", () => {
+      if (!made.isConnected) return;
+      if (!made.open) return details.delete(key);
+      details.set(key, body);
+      fill().catch((problem) => body.replaceChildren(problem.message));
+    });
+    if (details.has(key)) {
+      body.append(...details.get(key).childNodes);
+      made.open = true;
+    }
+    return made;
+  }
+
+  const state = (presence) => element("i", { class: `shape ${shapes[presence?.state] ?? "unknown"}`, role: "img", "aria-label": presences()[presence?.state] ?? "" });
+  const why = (presence) => [presences()[presence?.state] ?? NOTHING, reasons()[presence?.reason] ?? presence?.reason].filter(Boolean).join(" · ");
+
+  async function devices(node, into) {
+    const { items, next_cursor: more } = await get("/api/v1/devices", { group: node.group, node: node.node, limit: DEVICES });
+    const tiles = await Promise.all(items.map(tile));
+    const rows = items.map((device, i) => element("li", { class: "device" }, state(device.presence),
+      element("div", {}, element("b", {}, device.name || device.device),
+        element("small", {}, [vocabulary[device.kind]?.label ?? device.kind, device.room && device.room !== "-" ? t("room {room}", { room: device.room }) : "", why(device.presence)].filter(Boolean).join(" · "))),
+      element("div", { class: "tile-line" }, ...tiles[i].map((metric) => fact(metric, device.kind))),
+      everything(`${node.group}/${node.node}/${device.device}`, async () => facts((await get(address(device))).metrics, device.kind))));
+    if (more) rows.push(element("li", { class: "soft" }, nt("Only the first {n} is listed.", "Only the first {n} are listed.", DEVICES)));
+    rows.push(element("li", { class: "device" }, state(node.presence), element("div", {}, element("b", {}, t("Edge node itself"))), element("div"),
+      everything(`${node.group}/${node.node}`, async () => facts(node.metrics))));
+    into.replaceChildren(...rows);
+  }
+
+  const renew = (node, into) => devices(node, into).then(() => listing.choose(listing.chosen), (problem) => into.replaceChildren(problem.message));
 
   const row = (node, old) => {
     const presence = node.presence ?? {};
-    const open = Boolean(old?.querySelector(".values"));
-    const made = element("article", { class: "row node" },
-      element("i", { class: `shape ${shapes[presence.state] ?? "unknown"}`, role: "img", "aria-label": presences()[presence.state] ?? "" }),
+    const key = `${node.group}/${node.node}`;
+    const into = old?.querySelector(".devices") ?? element("ul", { class: "devices", hidden: "" });
+    const unfold = button([nt("{n} device", "{n} devices", node.devices.length), node.devices_online < node.devices.length ? t("{n} online", { n: number(node.devices_online) }) : ""].filter(Boolean).join(" · "), "quiet", () => {
+      const open = !unfolded.delete(key);
+      if (open) unfolded.add(key);
+      hidden(into, !open);
+      unfold.setAttribute("aria-expanded", String(open));
+      if (!open) return;
+      if (!into.children.length) into.append(t("Loading…"));
+      renew(node, into);
+    });
+    unfold.setAttribute("aria-expanded", String(unfolded.has(key)));
+    return element("article", { class: "row node" }, state(presence),
       element("div", {}, element("b", {}, node.node), element("small", {}, [node.group, node.software].filter(Boolean).join(" · "))),
       element("div", {}, node.claimed ? schoolName(node.school) : t("Unclaimed"), element("small", {}, node.claimed && node.room && node.room !== "-" ? t("room {room}", { room: node.room }) : "")),
-      element("div", {}, [presences()[presence.state] ?? NOTHING, reasons()[presence.reason] ?? presence.reason].filter(Boolean).join(" · "),
-        agedSince(presence.since_ms, "for")));
-    const unfold = async () => {
-      const there = made.querySelector(".values");
-      if (there) return there.remove();
-      const into = element("div", { class: "values" }, t("Loading…"));
-      made.append(into);
-      await values(node, into).catch((problem) => into.replaceChildren(problem.message));
-    };
-    made.append(element("div", { class: "acts" }, button(t("Values"), "quiet", unfold), ...(may && !node.claimed ? [button(t("Claim"), "main", () => claim(node))] : [])));
-    if (open) unfold();
-    return made;
+      element("div", {}, why(presence), agedSince(presence.since_ms, "for")),
+      element("div", { class: "acts" }, unfold, ...(may && !node.claimed ? [button(t("Claim"), "main", () => claim(node))] : [])), into);
   };
 
   const listing = new Listing("nodes", {
     load: (cursor) => get("/api/v1/nodes", { claimed: claimed.value, cursor, limit: 100 }),
-    row, key: (node) => `${node.group}/${node.node}`, counted, empty: () => (claimed.value ? t("No unclaimed nodes.") : t("No nodes heard yet.")),
+    row, key: (node) => `${node.group}/${node.node}`, empty: () => ({ false: t("No unclaimed nodes."), true: t("No claimed nodes.") })[claimed.value] ?? t("No nodes heard yet."),
+    counted(count, more) {
+      counted(count, more);
+      // a node's own record says nothing of its devices' values: what is open is asked for again
+      for (const made of document.querySelectorAll("#nodes-list .row")) {
+        const node = unfolded.has(made.dataset.key) && listing.items.find((item) => `${item.group}/${item.node}` === made.dataset.key);
+        if (node) renew(node, made.querySelector(".devices"));
+      }
+    },
   });
   claimed.addEventListener("change", () => listing.reset());
   return listing;

@@ -1,32 +1,77 @@
-// Payloads that could not be used, and reading one again.
-import { element } from "../dom.js";
-import { moment, number, t } from "../words.js";
+// Payloads that could not be used: why, in words, and reading them again.
+import { byId, element, hidden, text } from "../dom.js";
+import { moment, nt, number, t } from "../words.js";
 import { get, post } from "./api.js";
 import { Listing, button } from "./listing.js";
 
+const LOOK_AGAIN_MS = 700;
+const LOOKS = 6;
+
+const reasons = () => ({
+  malformed: t("Not a readable Sparkplug message"), bad_topic: t("Topic breaks the rules"), unborn: t("Data without a birth"),
+  unknown_alias: t("Alias that no birth named"), unknown_metric: t("Metric that no birth named"), wrong_datatype: t("Value of another datatype"),
+  unknown_datatype: t("Datatype that does not exist"), oversize: t("Message too large"), oversize_packet: t("Message too large"), bad_value: t("Value that cannot be stored"),
+  bad_text: t("Text that is not UTF-8"), bad_properties: t("Broken properties"), bad_dataset: t("Broken data set"), bad_template: t("Broken template"),
+  bad_state: t("Broken STATE message"), not_finite: t("Not a finite number"), too_many_devices: t("Too many devices of one edge node"),
+  too_many_metrics: t("Too many metrics"), too_many_nodes: t("Too many edge nodes"), no_name: t("Metric without a name"),
+  id_too_long: t("Name too long"), hub_error: t("Fault of the hub"),
+});
+
+const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
+
 export function quarantineList(who, counted) {
   const may = who.permissions.includes("quarantine.replay");
+  const [all, said] = [byId("replay-all"), byId("replayed")];
+
+  // Reading again is asked for here and done elsewhere: the list says what became of it.
+  async function replay(items) {
+    text(said, nt("Reading {n} again…", "Reading {n} again…", items.length));
+    try {
+      for (const item of items) await post(`/api/v1/quarantine/${item.id}/replay`, {});
+      const ids = new Set(items.map((item) => item.id));
+      let read = 0;
+      for (let look = 0; look < LOOKS && read < ids.size; look += 1) {
+        await pause(LOOK_AGAIN_MS);
+        await listing.refresh();
+        read = listing.items.filter((item) => ids.has(item.id) && item.replayed_ms).length;
+      }
+      text(said, read === ids.size ? nt("{n} of {n} could be read.", "{n} of {n} could be read.", read)
+        : t("{read} of {all} could be read; the rest stays here.", { read: number(read), all: number(ids.size) }));
+    } catch (problem) {
+      text(said, problem.status === 403 ? t("You may not do this.") : t("Failed, try again"));
+    }
+  }
+
+  const waiting = () => listing.items.filter((item) => !item.replayed_ms);
+  all.addEventListener("click", async () => {
+    all.disabled = true;
+    await replay(waiting());
+    all.disabled = false;
+  });
+
   const row = (item) => {
     const again = button(item.replayed_ms ? t("Read again") : t("Replay"), "quiet", async () => {
       again.disabled = true;
-      try {
-        await post(`/api/v1/quarantine/${item.id}/replay`, {});
-        again.textContent = t("Requested");
-      } catch (problem) {
-        again.disabled = false;
-        again.textContent = problem.status === 403 ? t("You may not do this.") : t("Failed, try again");
-      }
+      await replay([item]);
+      again.disabled = false;
     });
     again.disabled = Boolean(item.replayed_ms);
+    const why = reasons()[item.reason];
     return element("article", { class: "row quarantined" },
       element("div", { class: "num" }, moment(item.received_ms, Date.now())),
-      element("div", {}, element("b", {}, item.reason)),
-      element("div", {}, [item.group, item.node, item.device].filter(Boolean).join(" / "), element("small", {}, item.detail || item.topic)),
+      element("div", {}, element("b", {}, why ?? item.reason), element("small", { class: "code" }, why ? item.reason : "")),
+      element("div", {}, [item.group, item.node, item.device].filter(Boolean).join(" / "), element("small", { class: "code" }, item.topic), element("small", {}, item.detail)),
       element("div", { class: "num" }, `${number(item.size)} B`),
       element("div", { class: "acts" }, ...(may ? [again] : [])));
   };
-  return new Listing("quarantine", {
+
+  const listing = new Listing("quarantine", {
     load: (cursor) => get("/api/v1/quarantine", { cursor, limit: 100 }),
-    row, key: (item) => String(item.id), counted, empty: () => t("Nothing is in quarantine."),
+    row, key: (item) => String(item.id), empty: () => t("Nothing is in quarantine."),
+    counted(count, more) {
+      counted(count, more);
+      hidden(all, !may || !waiting().length);
+    },
   });
+  return listing;
 }

@@ -1,40 +1,69 @@
-// The hub's own counters, as it reports them.
+// What the hub counts about itself, in words and in groups.
 import { element } from "../dom.js";
 import { NOTHING, clockTime, number, t } from "../words.js";
 import { get } from "./api.js";
 import { Listing } from "./listing.js";
 
-// A counter that is newer than this page is shown under its own name.
-const labels = () => ({
-  ts_ms: t("Time of the hub"), data_ms: t("Newest data"), broker_connected: t("Broker connected"), ingest_online: t("Intake running"),
-  nodes: t("Edge nodes"), nodes_online: t("Edge nodes online"), nodes_unclaimed: t("Edge nodes unclaimed"), devices: t("Devices"),
-  devices_online: t("Devices online"), alarms_open: t("Open alarms"), alarms_unacknowledged: t("Alarms not acknowledged"),
-  online: t("Running"), shard: t("Shard"), started_ms: t("Started"), version: t("Version"), messages: t("Messages"), values: t("Values"),
-  messages_per_s: t("Messages per second"), stored: t("Stored"), duplicates: t("Duplicates"), quarantined: t("Quarantined"),
-  lost_declared: t("Declared lost"), shed_live: t("Live updates shed"), inbox_dropped: t("Inbox dropped"), journal_entries: t("Journal entries"),
-  journal_lag_entries: t("Journal entries waiting"), rebirths_requested: t("Rebirths requested"), broker_dropped: t("Dropped by the broker"),
+// A counter that is newer than this page is shown at the end under its own name.
+const counts = () => ({
+  [t("Province")]: {
+    nodes: t("Edge nodes"), nodes_online: t("Edge nodes online"), nodes_unclaimed: t("Edge nodes unclaimed"), devices: t("Devices"),
+    devices_online: t("Devices online"), alarms_open: t("Open alarms"), alarms_unacknowledged: t("Alarms not acknowledged"),
+  },
+  [t("Hub")]: { ingest_online: t("Intake running"), broker_connected: t("Broker connected"), ts_ms: t("Time of the hub"), data_ms: t("Newest data") },
 });
+const beats = () => ({
+  [t("Hub")]: { version: t("Version"), started_ms: t("Started") },
+  [t("Flow")]: {
+    messages_per_s: t("Messages per second"), messages: t("Messages"), values: t("Values"), stored: t("Stored"), duplicates: t("Duplicates"),
+    deferred: t("Put off until their turn"), inbox_messages: t("Messages in the inbox"), applied_ms: t("Last message applied"), mirror_published: t("Live updates published"),
+  },
+  [t("Losses")]: {
+    lost_declared: t("Declared lost by edge nodes"), quarantined: t("Quarantined"), quarantine_unkept: t("Quarantined, bytes not kept"), inbox_dropped: t("Dropped at a full inbox"),
+    broker_dropped: t("Dropped by the broker"), records_dropped: t("Records dropped"), requests_dropped: t("Requests dropped"), shed_live: t("Live updates skipped"),
+  },
+  [t("Storage")]: {
+    journal_entries: t("Journal entries"), journal_lag_entries: t("Journal entries waiting"), journal_failure: t("Journal fault"),
+    store_failure: t("Measurement store fault"), records_failure: t("Database fault"),
+  },
+  [t("Rebirths")]: { rebirths_requested: t("Rebirths requested"), rebirths_waiting: t("Rebirths waiting") },
+});
+// said above already, or only of interest to a program
+const REPEATED = new Set(["online", "shard", "v", "ts_ms", "nodes", "devices"]);
 
 function shown(name, value) {
   if (value === null || value === undefined) return NOTHING;
   if (typeof value === "boolean") return value ? t("yes") : t("no");
-  if (typeof value !== "number") return String(value);
-  return name.endsWith("_ms") && value > 1e12 ? clockTime(value) : number(value, Number.isInteger(value) ? 0 : 1);
+  if (typeof value !== "number") return String(value) || t("none");
+  if (name.endsWith("_ms")) return value > 1e12 ? clockTime(value) : NOTHING;
+  return number(value, Number.isInteger(value) ? 0 : 1);
 }
 
-function facts(status) {
-  const said = labels();
-  const { ingest, ...counts } = status;
-  const row = (group, name, value) => ({ key: `${group}/${name}`, label: said[name] ?? name, group, value: shown(name, value) });
-  return [
-    ...Object.entries(counts).map(([name, value]) => row("", name, value)),
-    ...Object.entries(ingest ?? {}).flatMap(([shard, beat]) =>
-      Object.entries(beat).filter(([name]) => name !== "shard" && name !== "v").map(([name, value]) => row(t("Intake, shard {shard}", { shard }), name, value))),
-  ];
+const wrong = (name, value) => value === false || (name.endsWith("_failure") && Boolean(value));
+
+function grouped(status) {
+  const { ingest = {}, ...hub } = status;
+  const groups = new Map();
+  const add = (words, values, suffix) => {
+    const left = new Set(Object.keys(values).filter((name) => !suffix.repeated.has(name)));
+    const put = (title, name, label) => {
+      if (!groups.has(title)) groups.set(title, []);
+      groups.get(title).push([label, shown(name, values[name]), wrong(name, values[name])]);
+      left.delete(name);
+    };
+    for (const [title, labels] of Object.entries(words)) for (const [name, label] of Object.entries(labels)) if (left.has(name)) put(title + suffix.text, name, label);
+    for (const name of left) put(t("Other") + suffix.text, name, name);
+  };
+  add(counts(), hub, { text: "", repeated: new Set() });
+  const shards = Object.entries(ingest);
+  for (const [shard, beat] of shards) add(beats(), beat, { text: shards.length > 1 ? " · " + t("shard {shard}", { shard }) : "", repeated: REPEATED });
+  return [...groups].map(([title, facts]) => ({ title, facts }));
 }
+
+const row = ({ title, facts }) => element("article", { class: "row facts" }, element("h2", {}, title),
+  element("dl", {}, ...facts.map(([label, value, bad]) => element("div", { class: bad ? "fact wrong" : "fact" }, element("dt", {}, label), element("dd", { class: "num" }, value)))));
 
 export const statusList = () => new Listing("status", {
-  load: async () => ({ items: facts(await get("/api/v1/status")), next_cursor: null }),
-  row: (fact) => element("article", { class: "row fact" }, element("div", {}, fact.label, element("small", {}, fact.group)), element("div", { class: "num" }, fact.value)),
-  key: (fact) => fact.key, empty: () => t("No data yet"),
+  load: async () => ({ items: grouped(await get("/api/v1/status")), next_cursor: null }),
+  row, key: (group) => group.title, empty: () => t("No data yet"),
 });

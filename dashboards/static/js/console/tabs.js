@@ -1,8 +1,17 @@
-// Tabs by mouse, arrow keys and address (#nodes).
+// Tabs by mouse, arrow keys and address (#nodes). A tab that the visitor has no permission for is not there.
 export class Tabs {
-  constructor(opened) {
-    this.tabs = [...document.querySelectorAll("[role=tab]")];
+  constructor(permissions, opened) {
+    this.tabs = [...document.querySelectorAll("[role=tab]")].filter((tab) => {
+      const may = permissions.includes(tab.dataset.needs);
+      if (!may) {
+        document.getElementById(tab.getAttribute("aria-controls")).remove();
+        tab.remove();
+      }
+      return may;
+    });
     this.opened = opened;
+    this.names = this.tabs.map((tab) => tab.getAttribute("aria-controls"));
+    if (!this.tabs.length) return;
     for (const tab of this.tabs) tab.addEventListener("click", () => this.open(tab.getAttribute("aria-controls")));
     this.tabs[0].parentElement.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -17,8 +26,8 @@ export class Tabs {
   }
 
   open(name) {
-    const tab = this.tabs.find((candidate) => candidate.getAttribute("aria-controls") === name) ?? this.tabs[0];
-    this.current = tab.getAttribute("aria-controls");
+    this.current = this.names.includes(name) ? name : this.names[0];
+    const tab = this.tabs[this.names.indexOf(this.current)];
     for (const other of this.tabs) {
       const on = other === tab;
       other.setAttribute("aria-selected", String(on));

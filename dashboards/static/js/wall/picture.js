@@ -1,5 +1,5 @@
 // What the wall knows, and what of it changed since it was last drawn. No DOM in here.
-import { RANK } from "../severity.js";
+import { worstFirst } from "../severity.js";
 
 const SHOWN_UPLINKS = 12;
 
@@ -86,13 +86,9 @@ export class Picture {
     return [online, all];
   }
 
-  // Alarms that somebody has to look at: what still stands, the worst first, then what nobody has, then the newest.
+  // Alarms that somebody has to look at, in the order they should.
   ranked() {
-    const over = (alarm) => typeof alarm.returned_ms === "number";
-    const open = (alarm) => (alarm.state === "unacknowledged" ? 2 : alarm.state === "acknowledged" ? 1 : 0);
-    return [...this.alarms.values()]
-      .filter((alarm) => alarm.state !== "suppressed" && !alarm.suppressed_by)
-      .sort((a, b) => over(a) - over(b) || RANK[b.severity] - RANK[a.severity] || open(b) - open(a) || b.raised_ms - a.raised_ms || (a.id < b.id ? -1 : 1));
+    return [...this.alarms.values()].filter((alarm) => alarm.state !== "suppressed" && !alarm.suppressed_by).sort(worstFirst);
   }
 
   get suppressed() {

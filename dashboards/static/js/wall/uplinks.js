@@ -69,7 +69,8 @@ export class Uplinks {
   }
 
   paint() {
-    const strips = this.rows.slice(0, this.links.length).map((made) => made.heat);
+    // a banner takes the room of the last rows
+    const strips = this.rows.slice(0, this.links.length).map((made) => made.heat).filter((heat) => heat.offsetParent);
     hidden(this.canvas, !strips.length);
     if (!strips.length) return;
     const home = this.canvas.offsetParent?.getBoundingClientRect();
@@ -89,7 +90,7 @@ export class Uplinks {
     const gap = Math.max(1, Math.round(step * 0.1));
     const row = this.canvas.height / strips.length;
     const inset = row * 0.13;
-    this.links.forEach((link, i) => {
+    this.links.slice(0, strips.length).forEach((link, i) => {
       const history = (link.history ?? []).slice(-MINUTES);
       history.forEach((share, j) => {
         const x = Math.round((j + MINUTES - history.length) * step);

@@ -38,7 +38,7 @@ function draw() {
   }
   if (dirty.all || dirty.alarms) parts.alarms.draw(picture, nowMs);
   if (dirty.all || dirty.uplinks) parts.uplinks.draw(picture);
-  if (dirty.all || dirty.alarms) parts.takeover.draw(picture, nowMs, stream.state !== "lost");
+  if (dirty.all || dirty.alarms) parts.takeover.draw(picture, nowMs, stream.state === "live");
   if (measuring) performance.measure("draw", { start: begin, detail: { schools: dirty.schools.size } });
 }
 
@@ -52,11 +52,11 @@ function soon() {
 function tick() {
   const nowMs = stream.now();
   parts.clock.tick(nowMs, known ? picture : null);
-  parts.freshness.draw({ state: stream.state, nowMs, status: known ? picture.status : null, waitedMs: performance.now() - started });
+  parts.freshness.draw({ state: stream.state, refusal: stream.refusal, wall, nowMs, status: known ? picture.status : null, waitedMs: performance.now() - started });
   if (!known) return;
   parts.alarms.tick(nowMs);
   parts.uplinks.tick(nowMs);
-  parts.takeover.draw(picture, nowMs, stream.state !== "lost");
+  parts.takeover.draw(picture, nowMs, stream.state === "live");
 }
 
 const stream = new Stream(`/api/v1/wall/${encodeURIComponent(wall)}/stream`, {
