@@ -14,6 +14,7 @@ import orjson
 from hub.alarms.rules import Alarm, AlarmChange
 from hub.ingest.model import BORN, Device
 from hub.ingest.sessions import Directory
+from hub.telemetry.port import published
 
 _PER_TICK = 400
 
@@ -115,7 +116,7 @@ class Mirror:
             },
             "metrics": {
                 slot.name: {
-                    "value": slot.value,
+                    "value": published(slot.value, slot.datatype),
                     "unit": slot.unit,
                     "ts_ms": slot.ts_ms or None,
                     "quality": "bad" if slot.value is None and slot.ts_ms else "good" if here else "stale",

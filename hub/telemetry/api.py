@@ -19,8 +19,8 @@ router = APIRouter(prefix="/api/v1", tags=["telemetry"])
 
 MAX_POINTS = 10_000
 _HOUR_MS = 3_600_000
-_STEP = re.compile(r"(\d{1,7})(ms|s|m|h|d)?")
-_UNITS_MS = {"ms": 1, None: 1000, "s": 1000, "m": 60_000, "h": _HOUR_MS, "d": 24 * _HOUR_MS}
+_STEP = re.compile(r"(\d{1,7})(ms|s|m|h|d)")
+_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": _HOUR_MS, "d": 24 * _HOUR_MS}
 
 
 def moment_ms(text: str, field: str) -> int:
@@ -40,12 +40,11 @@ def moment_ms(text: str, field: str) -> int:
 
 
 def duration_ms(text: str, field: str) -> int:
-    """Read a duration such as `30s`, `5m`, `1h`, `1d`; a plain number is seconds."""
+    """Read a duration such as `500ms`, `30s`, `5m`, `1h`, `1d`."""
     found = _STEP.fullmatch(text)
     if found is None or int(found[1]) == 0:
-        raise Invalid(
-            "this is not a duration", field=field, value=text, fix="write something like 30s, 5m, 1h or 1d"
-        )
+        detail = "a duration needs a unit" if text.isdecimal() and int(text) else "this is not a duration"
+        raise Invalid(detail, field=field, value=text, fix="write something like 500ms, 30s, 5m, 1h or 1d")
     return int(found[1]) * _UNITS_MS[found[2]]
 
 
@@ -60,7 +59,7 @@ async def metric_history(
     start: Annotated[str | None, Query(max_length=40, description="default: one hour before `end`")] = None,
     end: Annotated[str | None, Query(max_length=40, description="exclusive; default: now")] = None,
     step: Annotated[str | None, Query(max_length=12, description="such as 1m; without it raw values")] = None,
-    aggregate: Aggregate = Aggregate.MEAN,
+    aggregate: Annotated[Aggregate | None, Query(description="of each step; default: mean")] = None,
     cursor: Annotated[str | None, Query(max_length=20)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 1000,
 ) -> MetricHistory:
@@ -79,14 +78,16 @@ async def metric_history(
     start_ms = moment_ms(start, "start") if start else end_ms - _HOUR_MS
     if start_ms >= end_ms:
         raise Invalid("the range is empty", field="start", value=start, fix="let start be before end")
-    step_ms = duration_ms(step, "step") if step else None
+    step_ms = duration_ms(step, "step") if step is not None else None
+    if aggregate is not None and step_ms is None:
+        raise Invalid("raw values are not aggregated", field="aggregate", value=aggregate.value,
+                      fix="send step as well, such as step=1m, or leave aggregate out")  # fmt: skip
+    how = aggregate or Aggregate.MEAN
     from_ms = moment_ms(cursor, "cursor") if cursor else start_ms
     reader: TelemetryReader = request.app.state.telemetry
     key = (group, node, device)
     try:
-        points = await asyncio.to_thread(
-            reader.query, key, name, from_ms, end_ms, step_ms, aggregate, limit + 1
-        )
+        points = await asyncio.to_thread(reader.query, key, name, from_ms, end_ms, step_ms, how, limit + 1)
     except TelemetryError:
         points = []  # nothing has been stored yet
     more = len(points) > limit
@@ -99,7 +100,7 @@ async def metric_history(
         start_ms=start_ms,
         end_ms=end_ms,
         step_ms=step_ms,
-        aggregate=aggregate.value if step_ms else "raw",
+        aggregate=how.value if step_ms else "raw",
         items=[MetricPoint(ts_ms=point.ts_ms, value=point.value) for point in kept],
         next_cursor=str(cut_ms) if cut_ms is not None else None,
     )

@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
+from devices.wire.datatypes import DataType
+
 Value: TypeAlias = bool | int | float | str | None
 Key: TypeAlias = tuple[str, str, str]
 """(group, node, device); device is "" for the node itself."""
+
+
+def published(value: Value, datatype: int) -> Value:
+    """Give a value as people should see it: a 32-bit Float holds 7 digits, more is noise of widening it."""
+    if datatype == DataType.Float and isinstance(value, float):
+        return float(f"{value:.7g}")
+    return value
 
 
 class TelemetryError(Exception):

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from hub.telemetry import rows as packed_rows
-from hub.telemetry.port import Aggregate, Key, Point, Row, Series, TelemetryError, Value
+from hub.telemetry.port import Aggregate, Key, Point, Row, Series, TelemetryError, Value, published
 
 _DAY_MS = 86_400_000
 _TABLE = re.compile(r"sample_(\d{8})")
@@ -187,14 +187,27 @@ class SqliteReader:
         with self._lock:
             points = self._points(key, name, start_ms, end_ms)
             if step_ms is None:
-                return [point for point, _ in zip(points, range(limit), strict=False)]
-            return _aggregated(points, step_ms, aggregate, limit)
+                found = [point for point, _ in zip(points, range(limit), strict=False)]
+            else:
+                found = _aggregated(points, step_ms, aggregate, limit)
+            datatype = self._datatype(key, name)
+        return [Point(ts_ms, published(value, datatype)) for ts_ms, value in found]
 
     def latest(self, key: Key, name: str, before_ms: int) -> Point | None:
         """Return the newest value before `before_ms`, looking back over all days kept."""
         with self._lock:
             newest = deque(self._points(key, name, 0, before_ms), maxlen=1)
             return newest[0] if newest else None
+
+    def _datatype(self, key: Key, name: str) -> int:
+        """The metric's datatype; 0 if there is none, or if it changed."""
+        found = self._open().execute(
+            "SELECT DISTINCT datatype FROM field JOIN series ON series.id = field.series_id"
+            " WHERE (group_code, node, device) = (?, ?, ?) AND name=?",
+            (*key, name),
+        )
+        datatypes: list[tuple[int]] = found.fetchall()
+        return datatypes[0][0] if len(datatypes) == 1 else 0
 
     def _points(self, key: Key, name: str, start_ms: int, end_ms: int) -> Iterator[Point]:
         db = self._open()

@@ -8,6 +8,7 @@ import pytest
 
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import DataSet, MetricValue, Template
+from hub.ingest.mirror import Mirror
 from tests.hub.ingest.parts import Parts, Sender
 
 TABLE = DataSet(["pump", "hours"], [DataType.String, DataType.Int32], [["north", 12], ["south", None]])
@@ -32,6 +33,26 @@ def test_structures_are_kept_as_text(tmp_path: Path, datatype: DataType, value: 
     node.send("DBIRTH", "panel", [MetricValue("Hours", datatype=datatype, value=value)])
     assert parts.value("panel", "Hours") == text
     assert parts.reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("datatype", "value", "shown"),
+    [
+        (DataType.Float, 27.2, 27.2),
+        (DataType.Double, 12345.678901, 12345.678901),
+        (DataType.Float, None, None),
+    ],
+)
+def test_the_mirror_shows_a_float_without_the_noise_of_widening(
+    tmp_path: Path, datatype: DataType, value: float | None, shown: float | None
+) -> None:
+    parts = Parts(tmp_path, schools=())
+    node = Sender(parts, outbox=False)
+    node.send("NBIRTH", "", [MetricValue("bdSeq", datatype=DataType.Int64, value=0)])
+    node.send("DBIRTH", "panel", [MetricValue("Level", datatype=datatype, value=value)])
+    device = next(iter(parts.directory.nodes.values())).devices["panel"]
+    document = Mirror(parts.directory, lambda topic, payload: None, 500).document(device, parts.now_ms)
+    assert document["metrics"]["Level"]["value"] == shown
 
 
 def test_a_template_and_a_long_text_stay_within_bounds(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""History of a metric over HTTP: what is asked for has to be said clearly, and comes back clean."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+
+from devices.wire.datatypes import DataType
+from hub.live.picture import Picture
+from hub.telemetry import api
+from hub.telemetry.port import Row
+from hub.telemetry.sqlite import SqliteReader, SqliteWriter
+from hub.web import problems
+from hub.web.principal import Principal
+from tests.hub.wall.documents import T0, device, put
+
+SCHOOL = "D703-THPT-01"
+HISTORY = f"/api/v1/devices/{SCHOOL}/{SCHOOL}-a1/air/metrics"
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The telemetry route over one device with a Float and a Double."""
+    writer = SqliteWriter(tmp_path / "t.db")
+    series = writer.series((SCHOOL, f"{SCHOOL}-a1", "air"))
+    places = bytes(
+        [writer.field(series, "Temperature", DataType.Float), writer.field(series, "Energy", DataType.Double)]
+    )
+    moments = [(T0 - 30_000, 27.2), (T0 - 29_000, 27.1), (T0 - 28_000, 27.2)]
+    writer.write(
+        [Row(series, ts_ms, n, places, [value, 12345.678901]) for n, (ts_ms, value) in enumerate(moments)]
+    )
+    writer.close()
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(api.router)
+    app.state.picture, app.state.now_ms = Picture(), lambda: T0
+    put(app.state.picture, device(SCHOOL, "air", Temperature=27.2, Energy=1))
+    app.state.telemetry = SqliteReader(tmp_path / "t.db")
+
+    async def authenticate(_connection: HTTPConnection) -> tuple[Principal, bool]:
+        return Principal("lan", "Lan", "api", {"telemetry.read": None}), False
+
+    app.state.authenticate = authenticate
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as client:
+        yield client
+    app.state.telemetry.close()
+
+
+async def test_a_float_has_the_digits_it_was_sent_with(client: httpx.AsyncClient) -> None:
+    raw = (await client.get(f"{HISTORY}/Temperature")).json()
+    assert [item["value"] for item in raw["items"]] == [27.2, 27.1, 27.2]
+    mean = (await client.get(f"{HISTORY}/Temperature", params={"step": "1m"})).json()
+    assert (mean["aggregate"], [item["value"] for item in mean["items"]]) == ("mean", [27.16667])
+    double = (await client.get(f"{HISTORY}/Energy")).json()
+    assert double["items"][0]["value"] == 12345.678901
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "detail", "fix"),
+    [
+        ("step=60", "step", "a duration needs a unit", "write something like 500ms, 30s, 5m, 1h or 1d"),
+        ("step=soon", "step", "this is not a duration", "write something like 500ms, 30s, 5m, 1h or 1d"),
+        ("step=0s", "step", "this is not a duration", "write something like 500ms, 30s, 5m, 1h or 1d"),
+        ("step=", "step", "this is not a duration", "write something like 500ms, 30s, 5m, 1h or 1d"),
+        (
+            "aggregate=max",
+            "aggregate",
+            "raw values are not aggregated",
+            "send step as well, such as step=1m, or leave aggregate out",
+        ),
+    ],
+)
+async def test_a_vague_question_is_refused(
+    client: httpx.AsyncClient, query: str, field: str, detail: str, fix: str
+) -> None:
+    answer = await client.get(f"{HISTORY}/Temperature?{query}")
+    problem = answer.json()
+    assert answer.status_code == 422
+    assert (problem["field"], problem["errors"][0]["detail"], problem["fix"]) == (field, detail, fix)
