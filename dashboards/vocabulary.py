@@ -8,7 +8,7 @@ from devices.kind import Metric, kinds
 
 
 def vocabulary(language: str) -> dict[str, dict[str, Any]]:
-    """Give `{kind: {"label", "tile": [name], "metrics": {name: {"label", "decimals", "states"}}}}` in a language.
+    """Give `{kind: {"label", "tile": [name], "metrics": {name: {"label", "decimals", "states"}}}}`.
 
     A kind added as a file is found here as everywhere; a metric of no kind is shown under its own name.
     """

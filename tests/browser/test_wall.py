@@ -259,12 +259,17 @@ async def test_the_banner_clips_no_school(
     before = await matrix.bounding_box()
     await hub.lever(delta={"seq": 1, "status": {"ingest_online": False}})
     await expect(page.locator("#banner")).to_be_visible()
-    assert await page.locator(".block, .uplink:visible").evaluate_all(
-        "nodes => nodes.filter((node) => node.scrollHeight > node.clientHeight + 1).length"
-    ) == 0
+    assert (
+        await page.locator(".block, .uplink:visible").evaluate_all(
+            "nodes => nodes.filter((node) => node.scrollHeight > node.clientHeight + 1).length"
+        )
+        == 0
+    )
     assert await overflow(page) == []
     after = await matrix.bounding_box()
-    assert before and after and abs(before["height"] - after["height"]) < 2
+    assert before
+    assert after
+    assert abs(before["height"] - after["height"]) < 2
 
 
 async def test_clock_is_vietnams_and_simulated_time_is_named(stand_in: Any, open_page: Open) -> None:

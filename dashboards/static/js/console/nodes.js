@@ -50,11 +50,11 @@ export function nodeList(who, schoolName, schools, counted) {
   const unfolded = new Set();
   const details = new Map();
 
-  const fact = (metric, kind) => {
+  const fact = (metric, kind, present = true) => {
     const words = vocabulary[kind]?.metrics[metric.name];
     const doubtful = metric.quality && metric.quality !== "good";
     return element("p", { class: [metric.severity ?? "", doubtful ? "bad" : ""].join(" ").trim() }, words?.label ?? metric.name,
-      element("b", {}, shown(metric, words), ...(doubtful ? [` · ${qualities()[metric.quality] ?? metric.quality}`] : [])));
+      element("b", {}, shown(metric, words), ...(doubtful && present ? [` · ${qualities()[metric.quality] ?? metric.quality}`] : [])));
   };
 
   const address = (device) => `/api/v1/devices/${[device.group, device.node, device.device].map(encodeURIComponent).join("/")}`;
@@ -97,7 +97,7 @@ export function nodeList(who, schoolName, schools, counted) {
     const rows = items.map((device, i) => element("li", { class: "device" }, state(device.presence),
       element("div", {}, element("b", {}, device.name || device.device),
         element("small", {}, [vocabulary[device.kind]?.label ?? device.kind, device.room && device.room !== "-" ? t("room {room}", { room: device.room }) : "", why(device.presence)].filter(Boolean).join(" · "))),
-      element("div", { class: "tile-line" }, ...tiles[i].map((metric) => fact(metric, device.kind))),
+      element("div", { class: "tile-line" }, ...tiles[i].map((metric) => fact(metric, device.kind, device.presence?.state === "born"))),
       everything(`${node.group}/${node.node}/${device.device}`, async () => facts((await get(address(device))).metrics, device.kind))));
     if (more) rows.push(element("li", { class: "soft" }, nt("Only the first {n} is listed.", "Only the first {n} are listed.", DEVICES)));
     rows.push(element("li", { class: "device" }, state(node.presence), element("div", {}, element("b", {}, t("Edge node itself"))), element("div"),

@@ -6,9 +6,10 @@ import { Listing } from "./listing.js";
 
 // A counter that is newer than this page is shown at the end under its own name.
 const counts = () => ({
-  [t("Province")]: {
+  [t("Watched")]: {
     nodes: t("Edge nodes"), nodes_online: t("Edge nodes online"), nodes_unclaimed: t("Edge nodes unclaimed"), devices: t("Devices"),
     devices_online: t("Devices online"), alarms_open: t("Open alarms"), alarms_unacknowledged: t("Alarms not acknowledged"),
+    alarms_returned: t("Over, not acknowledged"), alarms_suppressed: t("Follows from another"),
   },
   [t("Hub")]: { ingest_online: t("Intake running"), broker_connected: t("Broker connected"), ts_ms: t("Time of the hub"), data_ms: t("Newest data") },
 });
@@ -57,7 +58,8 @@ function grouped(status) {
   add(counts(), hub, { text: "", repeated: new Set() });
   const shards = Object.entries(ingest);
   for (const [shard, beat] of shards) add(beats(), beat, { text: shards.length > 1 ? " · " + t("shard {shard}", { shard }) : "", repeated: REPEATED });
-  return [...groups].map(([title, facts]) => ({ title, facts }));
+  const other = (group) => group.title.startsWith(t("Other"));
+  return [...groups].map(([title, facts]) => ({ title, facts })).sort((a, b) => other(a) - other(b));
 }
 
 const row = ({ title, facts }) => element("article", { class: "row facts" }, element("h2", {}, title),
