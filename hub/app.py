@@ -41,6 +41,7 @@ from hub.supervision import supervise
 from hub.telemetry import api as telemetry_api
 from hub.telemetry.sqlite import SqliteReader, path_of
 from hub.wall import api as wall_api
+from hub.wall.memory import WallMemory
 from hub.wall.rules import DistrictFacts, SchoolFacts
 from hub.wall.service import Walls
 from hub.web import health, problems
@@ -146,6 +147,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.picture = picture
     app.state.telemetry = SqliteReader(path_of(settings.telemetry_url))
     app.state.walls = Walls(picture, build_id(__version__, [Path(__file__).parent, *pages.values()]), now_ms)
+    app.state.walls.remember(WallMemory(app.state.telemetry, settings.data_dir))
     app.state.checks = [health.database_check(database), *_broker_checks(events, picture)]
     problems.install(app)
     for router in ROUTERS:

@@ -9,7 +9,6 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import NotFound
-from hub.wall.memory import WallMemory
 from hub.wall.service import Walls
 from hub.web.access import permission
 from hub.web.principal import Principal
@@ -28,7 +27,6 @@ def walls_of(request: Request, wall: str) -> Walls:
     if wall not in WALLS:
         raise NotFound("there is no such wall", field="wall", value=wall, fix=f"use {', '.join(WALLS)}")
     walls: Walls = request.app.state.walls
-    walls.remember(WallMemory(request.app.state.telemetry, request.app.state.settings.data_dir))
     return walls
 
 
