@@ -15,7 +15,7 @@ from hub.ingest.effects import QuarantineGate
 from hub.ingest.model import Device, Node, Slot
 from hub.ingest.rebirth import RebirthRequests
 from hub.ingest.sessions import BirthError
-from hub.telemetry.port import Row, Value
+from hub.telemetry.port import Row, Value, published
 
 CLOCK_TOLERANCE_MS = 60_000
 _OLDEST_MS = 2 * 366 * 86_400_000
@@ -87,7 +87,7 @@ class Values:
                         else watch.quiet_low <= value <= watch.quiet_high
                     )
                     if not quiet:
-                        self._book.observe(watch, value, ts_ms, received_ms)
+                        self._book.observe(watch, published(value, slot.datatype), ts_ms, received_ms)
                 slot.value = value
                 slot.ts_ms = ts_ms
             if owner is device:
