@@ -4,6 +4,7 @@ import { NOTHING, language, nt, number, t } from "../words.js";
 import { agedSince } from "./ages.js";
 import { get, post } from "./api.js";
 import { Question } from "./dialog.js";
+import { icon } from "./icons.js";
 import { Listing, button } from "./listing.js";
 
 const DEVICES = 100;
@@ -70,7 +71,7 @@ export function nodeList(who, schoolName, schools, counted) {
 
   function everything(key, load) {
     const body = element("div", { class: "values" });
-    const made = element("details", {}, element("summary", {}, t("All values")), body);
+    const made = element("details", { "data-device": key }, element("summary", {}, t("All values")), body);
     const fill = async () => {
       const rows = await load();
       body.replaceChildren(...(rows.length ? rows : [t("No values.")]));
@@ -94,15 +95,17 @@ export function nodeList(who, schoolName, schools, counted) {
   async function devices(node, into) {
     const { items, next_cursor: more } = await get("/api/v1/devices", { group: node.group, node: node.node, limit: DEVICES });
     const tiles = await Promise.all(items.map(tile));
-    const rows = items.map((device, i) => element("li", { class: "device" }, state(device.presence),
+    const rows = items.map((device, i) => element("li", { class: "device" }, state(device.presence), icon(device.icon ?? device.kind),
       element("div", {}, element("b", {}, device.name || device.device),
         element("small", {}, [vocabulary[device.kind]?.label ?? device.kind, device.room && device.room !== "-" ? t("room {room}", { room: device.room }) : "", why(device.presence)].filter(Boolean).join(" · "))),
       element("div", { class: "tile-line" }, ...tiles[i].map((metric) => fact(metric, device.kind, device.presence?.state === "born"))),
       everything(`${node.group}/${node.node}/${device.device}`, async () => facts((await get(address(device))).metrics, device.kind))));
     if (more) rows.push(element("li", { class: "soft" }, nt("Only the first {n} is listed.", "Only the first {n} are listed.", DEVICES)));
-    rows.push(element("li", { class: "device" }, state(node.presence), element("div", {}, element("b", {}, t("Edge node itself"))), element("div"),
+    rows.push(element("li", { class: "device" }, state(node.presence), icon("edge_node"), element("div", {}, element("b", {}, t("Edge node itself"))), element("div"),
       everything(`${node.group}/${node.node}`, async () => facts(node.metrics))));
+    const focused = into.contains(document.activeElement) ? document.activeElement.closest("details")?.dataset.device : null;
     into.replaceChildren(...rows);
+    if (focused) [...into.querySelectorAll("details")].find((made) => made.dataset.device === focused)?.querySelector("summary").focus();
   }
 
   const renew = (node, into) => devices(node, into).then(() => listing.choose(listing.chosen), (problem) => into.replaceChildren(problem.message));

@@ -54,6 +54,7 @@ export function quarantineList(who, counted) {
       again.disabled = true;
       await replay([item]);
       again.disabled = false;
+      if (document.activeElement === document.body) listing.focus(String(item.id)); // a disabled button loses it
     });
     again.disabled = Boolean(item.replayed_ms);
     const why = reasons()[item.reason];
