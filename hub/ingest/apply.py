@@ -337,7 +337,7 @@ class Applier:
 
 def ordinal_of(epoch: int, position: int) -> int:
     """What tells rows of one device and millisecond apart: the position, under some bits of its epoch."""
-    return (epoch & 0x3FFFFF) << 40 | position & 0xFF_FFFF_FFFF
+    return (epoch & 0x7F) << 40 | position & 0xFF_FFFF_FFFF
 
 
 def _reason(payload: Payload) -> str:
