@@ -69,7 +69,7 @@ export class Alarms {
     const open = picture.figures.alarms_open ?? alarms.length;
     text(byId("alarms-count"), number(open));
     const returned = picture.figures.alarms_returned ?? 0;
-    const hiddenRows = alarms.length > this.shown.length || open + returned > this.shown.length;
+    const hiddenRows = Math.max(alarms.length, open) > this.shown.length;
     text(byId("alarms-shown"), hiddenRows ? t("· the {n} most severe are shown", { n: number(this.shown.length) })
       : returned ? "· " + nt("{n} over, not acknowledged", "{n} over, not acknowledged", returned) : "");
     const merged = byId("alarms-suppressed");
