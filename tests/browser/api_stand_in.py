@@ -194,7 +194,7 @@ def router(records: Records) -> APIRouter:
 
     @api.get("/status", response_model=None)
     async def status(request: Request) -> Response | Json:
-        beat = {"online": True, "messages_per_s": 1204.5, "quarantined": 1, "a_newer_counter": 7}
+        beat: Json = {"online": True, "messages_per_s": 1204.5, "quarantined": 1, "a_newer_counter": 7}
         beat |= {"journal_failure": "", "records_failure": "disk full"}
         return refused(request) or {"nodes": 2, "broker_connected": True, "ingest": {"0": beat}}
 
