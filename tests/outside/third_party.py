@@ -111,13 +111,18 @@ def shows(turn: int) -> Callable[[dict[str, Any]], bool]:
 
 async def shown_row(page: Page, address: str, everything: bool) -> str:
     """Reads the node's row of the operations console, values unfolded."""
+    await page.goto("about:blank")  # only the part behind # differs: without this nothing is loaded anew
     await page.goto(f"{address}/ops#nodes")
     await page.click("#tab-nodes")
     if everything:
         await page.select_option("#node-claimed", "")
     row = page.locator("article.node", has_text=NODE)
     await row.get_by_role("button").first.click()
-    await row.locator(".values p").first.wait_for()
+    folds = row.locator(".device summary")
+    await folds.nth(1).wait_for()  # its device, and the node itself
+    for place in range(await folds.count()):
+        await folds.nth(place).click()
+        await row.locator(".device").nth(place).locator(".values p").first.wait_for()
     return await row.inner_text()
 
 
