@@ -4,12 +4,15 @@ Production runs its own broker from `config/mosquitto/mosquitto.conf`; this one 
 """
 
 import os
+import random
 import shutil
 import socket
 from pathlib import Path
 
 # Debian installs daemons outside the PATH of ordinary users.
 _DAEMON_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+
+_OWN_PORTS = range(20_000, 32_000)
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -60,8 +63,11 @@ def port_is_free(host: str, port: int) -> bool:
 
 
 def unused_port() -> int:
-    """Returns a loopback TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Returns a loopback TCP port that nobody listens on now.
+
+    It lies below the range the system gives to outgoing connections: one of those could take it meanwhile.
+    """
+    for port in random.SystemRandom().sample(_OWN_PORTS, len(_OWN_PORTS)):
+        if port_is_free("127.0.0.1", port):
+            return port
+    raise OSError(f"no port of {_OWN_PORTS.start} to {_OWN_PORTS.stop - 1} is free on loopback")
