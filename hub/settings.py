@@ -47,6 +47,7 @@ class IngestSettings(BaseModel):
     rebirth_burst: int = Field(40, ge=1)
     mirror_interval_ms: int = Field(500, ge=50, le=60_000)
     journal_keep_s: float = Field(120, ge=0)
+    spool_limit_mb: int = Field(4000, ge=1)
 
 
 class Settings(BaseSettings):

@@ -1,8 +1,9 @@
 """The hot path, top to bottom: decode → journal → acknowledge → apply → store.
 
 Two loops share it. `receive` ends where the disk has the batch: from there on nothing is lost, and the sender
-is told so. `follow` takes every journalled batch in order and makes of it current state, alarms and history;
-when it falls behind (or after a restart) it reads what it missed from the journal and receiving goes on.
+is told so. `follow` takes every journalled batch in order and makes of it current state and alarms, and rows
+of history that go on to the engine (`storing`); when it falls behind (or after a restart) it reads what it
+missed from the journal and receiving goes on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hub.ingest.apply import Applier
 from hub.ingest.decode import Batch, Decoder, Message
 from hub.ingest.inbox import Inbox
 from hub.ingest.journal import Journal
-from hub.telemetry.port import Row, TelemetryWriter
+from hub.ingest.storing import Storing
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Pipeline:
         journal: Journal,
         acknowledgements: Acknowledgements,
         applier: Applier,
-        telemetry: TelemetryWriter,
+        storing: Storing,
         cursor: int,
         batch_messages: int,
         gather_s: float,
@@ -50,17 +51,13 @@ class Pipeline:
         self.messages = 0
         self.duplicates = 0
         self.deferred = 0
-        self.is_torn = (
-            False  # rows were cut off on their way to the store: the state in memory is ahead of it
-        )
         self.journal_failure = ""
-        self.store_failure = ""
         self._inbox = inbox
         self._decoder = decoder
         self._journal = journal
         self._acknowledgements = acknowledgements
         self._applier = applier
-        self._telemetry = telemetry
+        self._storing = storing
         self._batch_messages = batch_messages
         self._gather_s = gather_s
         self._restore_positions = restore_positions
@@ -125,7 +122,7 @@ class Pipeline:
             entry_id, received_ms, messages = await self._next_entry()
             async with self.lock:
                 rows = self._applier.apply(entry_id, received_ms, messages)
-                await self.store(rows)
+                await self._storing.offer(rows)
                 self.cursor = entry_id
                 self.applied_ms = self._now_ms()
                 self._followed.set()
@@ -147,20 +144,3 @@ class Pipeline:
             self._journalled.clear()
             if self._journal.last_id <= self.cursor:
                 await self._journalled.wait()
-
-    async def store(self, rows: list[Row]) -> None:
-        """Write rows to the telemetry engine, trying again until it takes them."""
-        wait_s = 0.2
-        self.is_torn = bool(rows)
-        while rows:
-            try:
-                await asyncio.to_thread(self._telemetry.write, rows)
-            except (sqlite3.Error, OSError) as error:
-                if not self.store_failure:
-                    log.error("the telemetry engine refuses rows, the journal keeps them: %s", error)
-                self.store_failure = str(error)
-                await asyncio.sleep(wait_s * random.uniform(0.5, 1))
-                wait_s = min(10, wait_s * 2)
-            else:
-                self.store_failure, self.is_torn = "", False
-                return

@@ -16,6 +16,7 @@ from hub.ingest.decode import Decoder
 from hub.ingest.pipeline import Pipeline
 from hub.ingest.records import Records
 from hub.ingest.sessions import Directory
+from hub.ingest.storing import Storing
 
 _MAX_WAITING = 1000
 
@@ -30,6 +31,7 @@ class Requests:
         applier: Applier,
         pipeline: Pipeline,
         decoder: Decoder,
+        storing: Storing,
         records: Records,
         now_ms: Callable[[], int],
     ) -> None:
@@ -37,6 +39,7 @@ class Requests:
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_MAX_WAITING)
         self._directory, self._book, self._applier = directory, book, applier
         self._pipeline, self._decoder, self._records = pipeline, decoder, records
+        self._storing = storing
         self._now_ms = now_ms
 
     def put(self, topic: str, payload: bytes) -> None:
@@ -88,7 +91,7 @@ class Requests:
             for number, (topic, raw) in found.items():
                 message = self._decoder.parse([(topic.encode(), raw)])[0]
                 rows, ok = self._applier.replay(number, self._now_ms(), message)
-                await self._pipeline.store(rows)
+                await self._storing.offer(rows)
                 if ok:
                     used.append(number)
         if used:

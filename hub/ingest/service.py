@@ -28,8 +28,10 @@ from hub.ingest.rebirth import RebirthRequests
 from hub.ingest.records import Records
 from hub.ingest.requests import Requests
 from hub.ingest.sessions import Directory
+from hub.ingest.spool import Spool
 from hub.ingest.state import FollowerState, snapshot_of
 from hub.ingest.status import Status
+from hub.ingest.storing import Storing
 from hub.settings import Settings
 from hub.supervision import Backoff, supervise
 from hub.telemetry.sqlite import SqliteWriter, path_of
@@ -69,13 +71,15 @@ class IngestRole:
         self._mirror = Mirror(self._directory, self._publish_retained, knobs.mirror_interval_ms)
         self._acknowledgements = Acknowledgements(self._publish)
         decoder = Decoder(self._directory.node, lambda node: self._rebirths.want(node, "unborn"))
+        self._spool = Spool(folder / "spool.db", knobs.spool_limit_mb * 1_000_000)
+        self._storing = Storing(self._telemetry, self._spool)
         self._pipeline = Pipeline(
             inbox=self._inbox,
             decoder=decoder,
             journal=self._journal,
             acknowledgements=self._acknowledgements,
             applier=self._applier,
-            telemetry=self._telemetry,
+            storing=self._storing,
             cursor=self._state.cursor,
             batch_messages=knobs.batch_messages,
             gather_s=knobs.commit_interval_ms / 1000,
@@ -86,11 +90,18 @@ class IngestRole:
         self._state_ms = 0
         self._unsaved: dict[Device, None] = {}
         self._requests = Requests(
-            self._directory, self._book, self._applier, self._pipeline, decoder, self._records, now_ms
+            self._directory,
+            self._book,
+            self._applier,
+            self._pipeline,
+            decoder,
+            self._storing,
+            self._records,
+            now_ms,
         )
         self._status = Status(
-            settings.shard, now_ms(), self._inbox, self._pipeline, self._journal, self._applier,
-            self._directory, self._mirror, self._rebirths, self._records, self._requests,
+            settings.shard, now_ms(), self._inbox, self._pipeline, self._storing, self._journal,
+            self._applier, self._directory, self._mirror, self._rebirths, self._records, self._requests,
         )  # fmt: skip
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -106,6 +117,7 @@ class IngestRole:
                 ("ingest connection", self._connect),
                 ("ingest receive", self._pipeline.receive),
                 ("ingest follow", self._pipeline.follow),
+                ("ingest store", self._storing.run),
                 ("ingest live", self._live),
                 ("ingest clock", self._clock),
                 ("ingest records", self._record),
@@ -143,12 +155,15 @@ class IngestRole:
                 known.positions[epoch] = positions
 
     async def _close(self) -> None:
-        if self._pipeline.is_torn:
-            log.info("stopped while storing: the next start reads the journal from the last snapshot")
-        else:
+        storing = asyncio.create_task(self._storing.run())
+        try:
             await self._save()
+        finally:
+            storing.cancel()
+            await asyncio.gather(storing, return_exceptions=True)
         self._journal.close()
         self._state.close()
+        self._spool.close()
         self._telemetry.close()
         await self._database.close()
 
@@ -292,7 +307,7 @@ class IngestRole:
             turn += 1
             now_ms = self._now_ms()
             async with self._pipeline.lock:
-                await self._pipeline.store(self._applier.tick(now_ms))
+                await self._storing.offer(self._applier.tick(now_ms))
             if self._connection is None:
                 continue
             for node, reason in self._rebirths.due(now_ms, paused=self._overloaded):
@@ -322,6 +337,7 @@ class IngestRole:
             snapshot = snapshot_of([*nodes, *(device for device in devices if device.id)], cursor)
             self._unsaved.clear()
         await self._records.flush()
+        await self._storing.settle()
         await asyncio.to_thread(self._telemetry.flush)
         await asyncio.to_thread(self._state.save, snapshot)
         before_ms = self._now_ms() - round(self._settings.ingest.journal_keep_s * 1000)

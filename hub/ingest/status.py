@@ -15,6 +15,7 @@ from hub.ingest.rebirth import RebirthRequests
 from hub.ingest.records import Records
 from hub.ingest.requests import Requests
 from hub.ingest.sessions import Directory
+from hub.ingest.storing import Storing
 
 try:
     VERSION = version("smart-classroom-hub")
@@ -34,6 +35,7 @@ class Status:
         started_ms: int,
         inbox: Inbox,
         pipeline: Pipeline,
+        storing: Storing,
         journal: Journal,
         applier: Applier,
         directory: Directory,
@@ -44,7 +46,7 @@ class Status:
     ) -> None:
         self.topic = f"hub/status/ingest/{shard}"
         self.broker_dropped = 0
-        self._requests = requests
+        self._requests, self._storing = requests, storing
         self._shard, self._started_ms = shard, started_ms
         self._inbox, self._pipeline, self._journal, self._applier = inbox, pipeline, journal, applier
         self._directory, self._mirror, self._rebirths, self._records = directory, mirror, rebirths, records
@@ -88,7 +90,11 @@ class Status:
             "journal_entries": self._journal.entries,
             "journal_lag_entries": self._journal.last_id - self._pipeline.cursor,
             "journal_failure": self._pipeline.journal_failure,
-            "store_failure": self._pipeline.store_failure,
+            "store_failure": self._storing.failure,
+            "store_queued_rows": self._storing.queued_rows,
+            "store_spooled_rows": self._storing.spooled_rows,
+            "store_spooled_bytes": self._storing.spooled_bytes,
+            "stored_rows": self._storing.stored_rows,
             "records_failure": self._records.failure,
             "rebirths_requested": self._rebirths.requested,
             "rebirths_waiting": len(self._rebirths),
