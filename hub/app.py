@@ -40,6 +40,7 @@ from hub.settings import SettingProblem, Settings, SettingsError
 from hub.supervision import supervise
 from hub.telemetry import api as telemetry_api
 from hub.telemetry.sqlite import SqliteReader, path_of
+from hub.views import api as views_api
 from hub.wall import api as wall_api
 from hub.wall.memory import WallMemory
 from hub.wall.rules import DistrictFacts, SchoolFacts
@@ -63,6 +64,7 @@ ROUTERS = (
     live_api.router,
     wall_api.router,
     telemetry_api.router,
+    views_api.router,
 )
 ORGANISE_EVERY_S = 30.0
 Role: TypeAlias = Callable[[], Awaitable[None]]

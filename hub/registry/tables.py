@@ -54,7 +54,11 @@ class PresenceEvent(Base):
 
 
 class Quarantine(Base):
-    """A payload that could not be used, with its raw bytes."""
+    """A payload that could not be used, with its raw bytes.
+
+    `tried_ms` and `outcome` say when it was read again last and what came of it (`stored` or a reason);
+    `replayed_ms` when it could be used.
+    """
 
     __tablename__ = "quarantine"
 
@@ -70,3 +74,6 @@ class Quarantine(Base):
     payload: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     journal_key: Mapped[str] = mapped_column(String(128), unique=True)
     replayed_ms: Mapped[Milliseconds | None]
+    tried_ms: Mapped[Milliseconds | None]
+    outcome: Mapped[str] = mapped_column(String(64), server_default="")
+    outcome_detail: Mapped[str] = mapped_column(Text, server_default="")
