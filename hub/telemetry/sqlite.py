@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from hub.telemetry import rows as packed_rows
-from hub.telemetry.port import Aggregate, Key, Point, Row, Series, TelemetryError, Value, published
+from hub.telemetry.port import Aggregate, Key, Point, Refused, Row, Series, TelemetryError, Value, published
 
 _DAY_MS = 86_400_000
 _TABLE = re.compile(r"sample_(\d{8})")
@@ -104,8 +104,8 @@ class SqliteWriter:
         series.codes += packed_rows.code(datatype)
         self._places[series.id, name, datatype] = place
 
-    def write(self, rows: Sequence[Row]) -> None:
-        """Store rows in one transaction."""
+    def write(self, rows: Sequence[Row]) -> Sequence[Refused]:
+        """Store rows in one transaction; it takes every row."""
         days: dict[int, list[tuple[int, int, int, bytes]]] = defaultdict(list)
         pack = packed_rows.pack
         for series, ts_ms, ordinal, indices, values in rows:
@@ -125,6 +125,7 @@ class SqliteWriter:
                 self._tables.clear()  # a table created in this transaction is gone again
                 raise
             del self._new_series[: len(new_series)], self._new_fields[: len(new_fields)]
+        return ()
 
     def _insert(self, day: int) -> str:
         table = _table(day)
