@@ -1,0 +1,46 @@
+"""Names of the tables of a telemetry file: one a UTC day, so that a day is dropped whole."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from hub.telemetry.port import TelemetryError
+
+DAY_MS = 86_400_000
+_TABLE = re.compile(r"sample_(\d{8})")
+
+
+def path_of(url: str) -> Path:
+    """Return the file a `sqlite:///…` URL names (three slashes relative, four absolute)."""
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite" or not parts.path[1:]:
+        raise TelemetryError(f"telemetry_url = {url!r} names no file; write sqlite:///data/telemetry.db")
+    return Path(unquote(parts.path[1:]))
+
+
+def table_of(day: int) -> str:
+    """Return the table of a day, counted from the epoch."""
+    return f"sample_{datetime.fromtimestamp(day * 86_400, UTC):%Y%m%d}"
+
+
+def day_of(table: str) -> int:
+    """Return the day of a table, counted from the epoch."""
+    return int(datetime.strptime(table[7:] + "+0000", "%Y%m%d%z").timestamp()) // 86_400
+
+
+def tables(db: sqlite3.Connection) -> list[str]:
+    """Return the tables there are, oldest first."""
+    names = db.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")
+    return [name for (name,) in names if _TABLE.fullmatch(name)]
+
+
+def drop_before(db: sqlite3.Connection, ts_ms: int) -> list[str]:
+    """Drop the days that end at or before `ts_ms`; return their tables."""
+    gone = [table for table in tables(db) if (day_of(table) + 1) * DAY_MS <= ts_ms]
+    for table in gone:
+        db.execute(f"DROP TABLE {table}")
+    return gone
