@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _BOOLEAN, _INT64, _STRING = DataType.Boolean, DataType.Int64, DataType.String
 _UINT32, _UINT64 = DataType.UInt32, DataType.UInt64
 
+REASON = "Properties/Reason"
+
 
 def node_birth(node: Node, bd_seq: int, seq: int) -> bytes:
     """The NBIRTH: every metric of the node itself, with its value now."""
@@ -39,6 +41,7 @@ def device_birth(node: Node, device: Device, seq: int) -> bytes:
     for name, value in (("Kind", description.kind), ("Room", description.room), ("Name", description.name)):
         if value:
             _add(payload, f"Properties/{name}", _STRING, value, now)
+    _add(payload, REASON, _STRING, None, now)  # what a death will say
     for metric, value, at in zip(description.metrics, reported.last, reported.last_ts, strict=True):
         known = None if value is UNSEEN else value
         cell = _add(payload, metric.name, metric.datatype, known, at or now)
@@ -51,7 +54,7 @@ def device_birth(node: Node, device: Device, seq: int) -> bytes:
 def device_death(node: Node, device: Device, seq: int) -> bytes:
     """The DDEATH, with the reason."""
     now, payload = _begin(node, seq)
-    _add(payload, "Properties/Reason", _STRING, device.reason, now)
+    _add(payload, REASON, _STRING, device.reason, now)
     return payload.SerializeToString()
 
 

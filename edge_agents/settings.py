@@ -118,7 +118,8 @@ class AgentSettings(_Section):
     @field_validator("devices")
     @classmethod
     def _unique(cls, devices: list[DeviceSection]) -> list[DeviceSection]:
-        ids = [device.id for device in devices]
+        # a host may fold case: Sparkplug wants ids that differ in more than that
+        ids = [device.id.lower() for device in devices]
         if twice := sorted({one for one in ids if ids.count(one) > 1}):
             raise ValueError(f"these ids are used more than once: {', '.join(twice)}")
         for device in devices:

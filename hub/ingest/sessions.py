@@ -26,7 +26,7 @@ NODE_OFFLINE = OfflineRule(
 
 _ABOUT = frozenset(
     (BD_SEQ, REBIRTH, EPOCH, "Outbox/Position", "Outbox/First", "Outbox/Stored", "Properties/Kind",
-     "Properties/Room", "Properties/Name", "Properties/Heartbeat", "Properties/Simulated",
+     "Properties/Room", "Properties/Name", "Properties/Reason", "Properties/Heartbeat", "Properties/Simulated",
      "Simulation/Clock Offset")
 )  # fmt: skip
 """What a birth says about the sender rather than about the room."""
