@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -32,6 +32,7 @@ from hub.control import ControlRole
 from hub.database import Database, migrate
 from hub.events import Events
 from hub.live import api as live_api
+from hub.live.inventory import Inventory
 from hub.live.picture import Picture
 from hub.organisation import api as organisation_api
 from hub.organisation import service as organisation
@@ -121,7 +122,7 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
                 picture, walls = app.state.picture, app.state.walls
                 start("events", events.run)
                 start("picture", partial(picture.follow, settings.mqtt_url, f"{name}-picture"))
-                start("organisation", partial(_organise, database, walls, stop))
+                start("organisation", partial(_organise, database, [walls, app.state.inventory], stop))
                 start("walls", partial(walls.run, stop))
                 start("web", partial(serve_http, app, listener, stop), grace_s=5)
 
@@ -147,6 +148,8 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.authenticate = authenticate
     app.state.login_throttle = LoginThrottle()
     app.state.picture = picture
+    app.state.inventory = Inventory()
+    picture.add_listener(app.state.inventory)
     app.state.telemetry = SqliteReader(path_of(settings.telemetry_url))
     app.state.walls = Walls(picture, build_id(__version__, [Path(__file__).parent, *pages.values()]), now_ms)
     app.state.walls.remember(WallMemory(app.state.telemetry, settings.data_dir))
@@ -189,8 +192,8 @@ def _broker_checks(events: Events, picture: Picture) -> list[health.Check]:
     return [health.Check("broker", broker), health.Check("ingest", ingest)]
 
 
-async def _organise(database: Database, walls: Walls, stop: asyncio.Event) -> None:
-    """Tells the walls which schools there are, now and whenever that changes."""
+async def _organise(database: Database, told: Sequence[Walls | Inventory], stop: asyncio.Event) -> None:
+    """Tells which schools there are, now and whenever that changes."""
     known: list[SchoolFacts] | None = None
     districts = [DistrictFacts(each.code, each.name, each.short) for each in province.districts()]
     while not stop.is_set():
@@ -200,7 +203,8 @@ async def _organise(database: Database, walls: Walls, stop: asyncio.Event) -> No
             SchoolFacts(u.code, u.name, u.levels[0] if u.levels else "", u.district_code or "") for u in units
         ]
         if schools != known:
-            walls.organise(schools, districts)
+            for each in told:
+                each.organise(schools, districts)
             known = schools
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), ORGANISE_EVERY_S)

@@ -17,6 +17,7 @@ from hub.ingest.sessions import Directory
 from hub.telemetry.port import published
 
 _PER_TICK = 400
+_NODES_EVERY_MS = 10_000  # a node's outbox and when it was heard move without any value of its own
 
 
 class Mirror:
@@ -31,12 +32,17 @@ class Mirror:
         self._waiting: dict[Device, None] = {}
         self._alarms: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._topics: dict[str, Device] = {}
+        self._nodes_ms = 0
 
     def publish_changed(self, dirty: dict[Device, None], now_ms: int, *, overloaded: bool = False) -> None:
         """Publish what changed and may be published now; the rest waits for its interval."""
         waiting = self._waiting
         waiting.update(dirty)
         dirty.clear()
+        if now_ms - self._nodes_ms >= _NODES_EVERY_MS:
+            self._nodes_ms = now_ms
+            heard = (n for n in self._directory.nodes.values() if n.heard_ms > n.itself.published_ms > 0)
+            waiting.update((node.itself, None) for node in heard)
         interval_ms = self._interval_ms * (10 if overloaded else 1)
         ready = [device for device in waiting if now_ms - device.published_ms >= interval_ms]
         for device in ready[:_PER_TICK]:
@@ -131,5 +137,11 @@ class Mirror:
             document["clock_offset_ms"] = node.clock_offset_ms
             document["skew_ms"] = node.skew_ms
             document["software"] = node.software
-            document["outbox"] = {"stored": known.through, "lost": known.lost} if known else None
+            document["heard_ms"] = node.heard_ms or None
+            document["outbox"] = known and {
+                "stored": known.through,
+                "position": known.highest,
+                "waiting": known.missing,
+                "lost": known.lost,
+            }
         return document

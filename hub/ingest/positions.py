@@ -23,6 +23,11 @@ class Positions:
         """The highest position that is durable."""
         return self.beyond[-1][1] if self.beyond else self.through
 
+    @property
+    def missing(self) -> int:
+        """How many positions below the highest are not durable."""
+        return self.highest - self.through - sum(last - first + 1 for first, last in self.beyond)
+
     def holds(self, position: int) -> bool:
         """Tell whether the position is durable already."""
         if position <= self.through:

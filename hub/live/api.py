@@ -4,17 +4,21 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from hub.errors import NotFound
-from hub.live.picture import Document, Key, Picture, born, key_of
+from hub.live.documents import Document, Key, Mirrored, born, key_of
+from hub.live.inventory import Inventory, Sort
+from hub.live.listing import Severity, State, Wanted, described, facets, found, page_after, row
+from hub.live.picture import Picture
 from hub.live.rules import is_open, is_present, is_standing, unreachable
-from hub.live.schemas import CurrentMetric, Device, DeviceDetail, Node, Status
+from hub.live.schemas import CurrentMetric, DeviceDetail, DevicePage, Facets, Node, Presence, Status
 from hub.live.search import matches
-from hub.live.tiles import icon, tile
+from hub.live.tiles import shown
 from hub.web.access import permission
 from hub.web.principal import Principal, Schools
-from hub.web.requests import Page, PageQuery
+from hub.web.requests import Page, PageQuery, encode_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
 
@@ -25,45 +29,81 @@ def live_picture(request: Request) -> Picture:
     return picture
 
 
+def live_inventory(request: Request) -> Inventory:
+    """Gives the picture's devices, ready to be searched."""
+    inventory: Inventory = request.app.state.inventory
+    return inventory
+
+
 Live = Annotated[Picture, Depends(live_picture)]
+Devices = Annotated[Inventory, Depends(live_inventory)]
 DeviceReader = Annotated[Principal, Depends(permission("devices.read"))]
 StatusReader = Annotated[Principal, Depends(permission("status.read"))]
 Text = Annotated[str | None, Query(max_length=255)]
 
 
-@router.get("/devices")
+def wanted_devices(
+    who: DeviceReader,
+    group: Text = None,
+    node: Text = None,
+    q: Text = None,
+    school: Text = None,
+    district: Text = None,
+    kind: Text = None,
+    presence: State | None = None,
+    severity: Annotated[Severity | None, Query(description="of the worst open alarm")] = None,
+    claimed: bool | None = None,
+    simulated: bool | None = None,
+) -> Wanted:
+    """Reads the filters of device lists."""
+    return Wanted(who.schools("devices.read"), group, node, q, school, district, kind, presence, severity,
+                  claimed, simulated)  # fmt: skip
+
+
+Filters = Annotated[Wanted, Depends(wanted_devices)]
+
+
+def answer(content: object) -> Response:
+    """Gives content as JSON; lists of thousands are not checked against their schema again."""
+    return Response(msgspec.json.encode(content), media_type="application/json")
+
+
+@router.get("/devices", response_model=DevicePage)
 async def list_devices(
-    picture: Live, who: DeviceReader, paging: PageQuery, group: Text = None, node: Text = None, q: Text = None
-) -> Page[Device]:
-    """Lists devices by group, node and id; `q` looks in id, name, room, kind and school, marks ignored."""
+    inventory: Devices, wanted: Filters, paging: PageQuery, sort: Sort = "place"
+) -> Response:
+    """Lists devices; `q` looks for each of its words in ids, names, room, kind, school and district.
 
-    def wanted(key: Key, document: Document) -> bool:
-        return (
-            bool(key[2])
-            and (group is None or key[0] == group)
-            and (node is None or key[1] == node)
-            and (not q or matches(q, key[2], document.get("name"), document["room"],
-                                  document.get("kind"), document["school"], key[1]))
-        )  # fmt: skip
-
-    found = []
-    for key, document in _readable(picture, who.schools("devices.read"), paging.after(str, str, str)):
-        if wanted(key, document):
-            found.append((key, document))
-            if len(found) > paging.limit:
-                break
-    return paging.page(found, lambda row: row[0], lambda row: Device(**_device(*row)))
+    Marks and case are ignored (`dong` finds `Đông`). Every device that keeps its place in the order is on
+    exactly one page, whatever changes while one turns them.
+    """
+    entries = found(inventory.in_order(sort), wanted)
+    leading = {"place": (), "severity": (int,), "since": (int,), "name": (str,), "kind": (str,)}[sort]
+    after = paging.after(*leading, *[str] * 6)
+    shown, following = page_after(entries, sort, after, paging.limit)
+    cursor = encode_cursor(following) if following else None
+    return answer({"items": [row(e) for e in shown], "next_cursor": cursor, "total": len(entries)})
 
 
-@router.get("/devices/{group}/{node}/{device}")
-async def get_device(picture: Live, who: DeviceReader, group: str, node: str, device: str) -> DeviceDetail:
-    """Gives one device with its current metrics, as observed."""
-    key = (group, node, device)
-    document = picture.get(key)
-    if document is None or not device or not _may_see(document, who.schools("devices.read")):
+@router.get("/devices/facets", response_model=Facets)
+async def device_facets(inventory: Devices, wanted: Filters) -> Response:
+    """Counts devices by kind, district, presence and severity, each under all filters but its own."""
+    return answer(facets(inventory, wanted))
+
+
+@router.get("/devices/{group}/{node}/{device}", response_model=DeviceDetail)
+async def get_device(
+    picture: Live, inventory: Devices, who: DeviceReader, group: str, node: str, device: str
+) -> Response:
+    """Gives one device with its current metrics, as observed, and the state of the agent that reports it."""
+    entry = inventory.devices.get((group, node, device))
+    if entry is None or not _may_see(entry.document, who.schools("devices.read")):
         raise NotFound("there is no such device", field="device", value=f"{group}/{node}/{device}",
                        fix="list the devices to see what there is")  # fmt: skip
-    return DeviceDetail(**_device(key, document), metrics=_metrics(document))
+    agent = picture.get((group, node, ""))
+    return answer(
+        {**row(entry), "metrics": described(entry.document), "agent": _agent(agent) if agent else None}
+    )
 
 
 @router.get("/nodes")
@@ -100,8 +140,8 @@ async def status(request: Request, picture: Live, who: StatusReader) -> Status:
     Who may see the whole province also gets ingest's own counters; for all others `ingest` is empty.
     """
     schools = who.schools("status.read")
-    nodes: list[Document] = []
-    devices: list[Document] = []
+    nodes: list[Mirrored] = []
+    devices: list[Mirrored] = []
     for document in picture.documents():
         if _may_see(document, schools):
             (devices if document["device"] else nodes).append(document)
@@ -131,7 +171,7 @@ async def status(request: Request, picture: Live, who: StatusReader) -> Status:
 
 def _readable(
     picture: Picture, schools: Schools, after: tuple[str | int, ...] | None
-) -> Iterator[tuple[Key, Document]]:
+) -> Iterator[tuple[Key, Mirrored]]:
     """Everything the asker may see, in order, after the key of the page before."""
     keys = picture.sorted_keys()
     start = 0
@@ -148,18 +188,32 @@ def _may_see(document: Document, schools: Schools) -> bool:
     return schools is None or (bool(document.get("claimed")) and document["school"] in schools)
 
 
-def _device(key: Key, document: Document) -> dict[str, Any]:
-    taken = ("school", "room", "kind", "name", "claimed", "simulated", "published_ms", "presence", "alarms")
-    facts = {name: document[name] for name in taken if name in document}
-    shown = {"icon": icon(document), "tile": tile(document)}
-    return {"group": key[0], "node": key[1], "device": key[2], **facts, **shown}
+def _agent(node: Mirrored) -> dict[str, Any]:
+    box = node.outbox
+    return {
+        "node": node.node,
+        "presence": node.presence,
+        "software": node.software,
+        "simulated": node.simulated,
+        "clock_offset_ms": node.clock_offset_ms,
+        "skew_ms": node.skew_ms,
+        "last_heard_ms": node.heard_ms,
+        "outbox": box
+        and {
+            "position": box.position,
+            "stored": box.stored,
+            "first": box.stored + 1 if box.position > box.stored else None,
+            "unacknowledged": box.waiting,
+            "lost": box.lost,
+        },
+    }
 
 
-def _metrics(document: Document) -> list[CurrentMetric]:
-    return [CurrentMetric(name=name, **metric) for name, metric in document["metrics"].items()]
+def _metrics(document: Mirrored) -> list[CurrentMetric]:
+    return [CurrentMetric(**shown(name, reading)) for name, reading in document.metrics.items()]
 
 
-def _node(picture: Picture, key: Key, document: Document) -> Node:
+def _node(picture: Picture, key: Key, document: Mirrored) -> Node:
     keys = picture.sorted_keys()
     first = bisect_right(keys, key)
     mine = []
@@ -168,14 +222,19 @@ def _node(picture: Picture, key: Key, document: Document) -> Node:
             break
         mine.append(other)
     devices = [d for d in map(picture.get, mine) if d is not None]
-    taken = ("school", "simulated", "software", "clock_offset_ms", "skew_ms", "presence", "alarms")
-    facts: dict[str, Any] = {name: document[name] for name in taken if name in document}
+    presence = document.presence
     return Node(
         group=key[0],
         node=key[1],
-        claimed=bool(document.get("claimed")),
+        school=document.school,
+        claimed=document.claimed,
+        simulated=document.simulated,
+        software=document.software,
+        clock_offset_ms=document.clock_offset_ms,
+        skew_ms=document.skew_ms,
+        presence=Presence(state=presence.state, reason=presence.reason, since_ms=presence.since_ms),
+        alarms=list(document.alarms),
         devices=[key_of(d)[2] for d in devices],
         devices_online=sum(map(born, devices)),
         metrics=_metrics(document),
-        **facts,
     )

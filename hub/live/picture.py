@@ -17,12 +17,12 @@ import orjson
 from prometheus_client import Counter
 
 from hub.events import mqtt_client
+from hub.live.documents import Key, Mirrored, UnreadableDocument, key_of, read
 
 log = logging.getLogger(__name__)
 
-Document: TypeAlias = dict[str, Any]
-Key: TypeAlias = tuple[str, str, str]
-"""(group, node, device); the device is empty for the node itself."""
+Plain: TypeAlias = dict[str, Any]
+"""An alarm or a heartbeat, as it was published."""
 
 UNREADABLE = Counter("hub_live_unreadable", "Documents of the live mirror that could not be read")
 
@@ -34,10 +34,10 @@ HEARTBEAT_FRESH_S = 5.0
 class Listener(Protocol):
     """Somebody who keeps figures of the picture; called at once for every change, must not wait."""
 
-    def device_changed(self, old: Document | None, new: Document | None) -> None:
+    def device_changed(self, old: Mirrored | None, new: Mirrored | None) -> None:
         """A device or node appeared (`old` None), changed, or is gone (`new` None)."""
 
-    def alarm_changed(self, old: Document | None, new: Document | None) -> None:
+    def alarm_changed(self, old: Plain | None, new: Plain | None) -> None:
         """An alarm was raised, changed, or is closed."""
 
     def status_changed(self) -> None:
@@ -48,12 +48,12 @@ class Picture:
     """The live documents by key; feed it with `message`, or let `follow` do it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.alarms: dict[str, Document] = {}
-        self.shards: dict[str, Document] = {}
+        self.alarms: dict[str, Plain] = {}
+        self.shards: dict[str, Plain] = {}
         self.data_ms: int | None = None
         self.connected = False
         self._clock = clock
-        self._documents: dict[str, Document] = {}
+        self._documents: dict[str, Mirrored] = {}
         self._topics: dict[Key, str] = {}
         self._sorted: list[Key] | None = None
         self._beats_s: dict[str, float] = {}
@@ -68,12 +68,12 @@ class Picture:
             self._sorted = sorted(self._topics)
         return self._sorted
 
-    def get(self, key: Key) -> Document | None:
+    def get(self, key: Key) -> Mirrored | None:
         """The document of a device or node."""
         topic = self._topics.get(key)
         return None if topic is None else self._documents[topic]
 
-    def documents(self) -> Iterable[Document]:
+    def documents(self) -> Iterable[Mirrored]:
         """Every device and node."""
         return self._documents.values()
 
@@ -85,7 +85,7 @@ class Picture:
             for name, shard in self.shards.items()
         )
 
-    def intake(self) -> Document:
+    def intake(self) -> Plain:
         """How ingest is doing, all workers together."""
         beats = self.shards.values()
         return {
@@ -115,20 +115,21 @@ class Picture:
         if self._seen is not None:
             self._seen.add(topic)
         try:
+            if topic.startswith("hub/live/"):
+                self._device(topic, read(payload) if payload else None)
+                return
             document = orjson.loads(payload) if payload else None
             if document is not None and not isinstance(document, dict):
                 raise TypeError("not an object")
-            if topic.startswith("hub/live/"):
-                self._device(topic, document)
-            elif topic.startswith("hub/alarms/"):
+            if topic.startswith("hub/alarms/"):
                 self._alarm(topic.removeprefix("hub/alarms/"), document)
             elif topic.startswith("hub/status/ingest/"):
                 self._heartbeat(topic.removeprefix("hub/status/ingest/"), document, retained)
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except (UnreadableDocument, orjson.JSONDecodeError, KeyError, TypeError) as error:
             UNREADABLE.inc()
             log.warning("cannot read %s: %s: %s", topic, type(error).__name__, error)
 
-    def _device(self, topic: str, new: Document | None) -> None:
+    def _device(self, topic: str, new: Mirrored | None) -> None:
         old = self._documents.get(topic)
         if new is None:
             if old is not None:
@@ -138,8 +139,6 @@ class Picture:
                     self._sorted = None
         else:
             key = key_of(new)
-            # read here what listeners rely on, so that a broken document is refused as a whole
-            new["presence"]["state"], new["metrics"], new["school"], new["room"]
             if old is not None and key_of(old) != key:
                 self._topics.pop(key_of(old), None)
             moved = self._topics.get(key)
@@ -151,12 +150,12 @@ class Picture:
                 self._topics[key] = topic
                 self._sorted = None
             self._documents[topic] = new
-            self._data(new.get("published_ms"))
+            self._data(new.published_ms)
         if old is not None or new is not None:
             for listener in self._listeners:
                 listener.device_changed(old, new)
 
-    def _alarm(self, alarm_id: str, new: Document | None) -> None:
+    def _alarm(self, alarm_id: str, new: Plain | None) -> None:
         old = self.alarms.get(alarm_id)
         if new is None or new["state"] == "normal":
             self.alarms.pop(alarm_id, None)
@@ -168,7 +167,7 @@ class Picture:
             for listener in self._listeners:
                 listener.alarm_changed(old, new)
 
-    def _heartbeat(self, shard: str, new: Document | None, retained: bool) -> None:
+    def _heartbeat(self, shard: str, new: Plain | None, retained: bool) -> None:
         if new is None:
             self.shards.pop(shard, None)
             self._beats_s.pop(shard, None)
@@ -218,13 +217,3 @@ class Picture:
                     forgetting.cancel()
         except aiomqtt.MqttError as lost:
             raise ConnectionError(f"lost the broker: {lost}") from None
-
-
-def key_of(document: Document) -> Key:
-    """The key of a device's or node's document; our own nodes' group is their school."""
-    return document.get("group") or document["school"], document["node"], document["device"] or ""
-
-
-def born(document: Document) -> bool:
-    """Whether a device or node is there now."""
-    return bool(document["presence"]["state"] == "born")

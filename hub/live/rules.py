@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, TypeAlias
 
 from hub.alarms.alarm import OPEN
+from hub.live.documents import Document
 
-Document: TypeAlias = dict[str, Any]
+__all__ = [
+    "SEVERITIES",
+    "SEVERITY_RANK",
+    "Document",
+    "is_open",
+    "is_present",
+    "is_standing",
+    "is_there",
+    "unreachable",
+]
+
+SEVERITIES = ("none", "minor", "major", "critical")
+"""By rank, the least first."""
+SEVERITY_RANK = {name: rank for rank, name in enumerate(SEVERITIES) if rank}
 
 
 def is_there(state: str, reason: str) -> bool:

@@ -25,12 +25,18 @@ class CurrentMetric(BaseModel):
 
 
 class Device(BaseModel):
-    """A device in a list; `tile` and `icon` show it in one line, the most important metric first."""
+    """A device in a list; `tile` and `icon` show it in one line, the most important metric first.
+
+    `severity` is that of its worst open alarm; `suppressed` says that an alarm of it is kept back because
+    another one explains it.
+    """
 
     group: str
     node: str
     device: str
     school: str
+    school_name: str | None = None
+    district: str | None = None
     room: str
     kind: str | None = None
     name: str | None = None
@@ -39,14 +45,109 @@ class Device(BaseModel):
     published_ms: int | None = None
     presence: Presence
     alarms: list[str] = []
+    severity: str | None = None
+    suppressed: bool = False
     icon: str
     tile: list[CurrentMetric]
 
 
-class DeviceDetail(Device):
-    """A device with its current metrics."""
+class DevicePage(BaseModel):
+    """A page of devices; `total` counts all pages together."""
 
-    metrics: list[CurrentMetric]
+    items: list[Device]
+    next_cursor: str | None
+    total: int
+
+
+class KindCount(BaseModel):
+    """How many devices of a kind there are."""
+
+    id: str
+    label_vi: str
+    label_en: str
+    count: int
+
+
+class DistrictCount(BaseModel):
+    """How many devices there are in a district."""
+
+    code: str
+    name: str
+    count: int
+
+
+class Facets(BaseModel):
+    """Counts of devices, each under all filters but its own."""
+
+    kinds: list[KindCount]
+    districts: list[DistrictCount]
+    presence: dict[str, int]
+    severity: dict[str, int]
+
+
+class MetricLimit(BaseModel):
+    """A limit of a metric; exactly one of the four conditions is there."""
+
+    severity: str
+    above: float | None = None
+    below: float | None = None
+    equals: Plain = None
+    not_equals: Plain = None
+    hysteresis: float
+    on_delay_s: float
+    title_vi: str
+    title_en: str
+
+
+class MetricState(BaseModel):
+    """What a value of a metric with states is called."""
+
+    value: Plain
+    label_vi: str
+    label_en: str
+
+
+class DescribedMetric(CurrentMetric):
+    """A metric with what its kind says of it; `decimals` null is unknown."""
+
+    label_vi: str
+    label_en: str
+    decimals: int | None
+    limits: list[MetricLimit]
+    states: list[MetricState]
+
+
+class Outbox(BaseModel):
+    """What the agent numbered, as far as the hub has heard; through `stored` all is durable.
+
+    `first` is the oldest position the hub lacks (null when none), `unacknowledged` how many it lacks.
+    """
+
+    position: int
+    stored: int
+    first: int | None
+    unacknowledged: int
+    lost: int
+
+
+class Agent(BaseModel):
+    """The edge node that reports a device."""
+
+    node: str
+    presence: Presence
+    software: str | None
+    simulated: bool
+    clock_offset_ms: int | None
+    skew_ms: int | None
+    last_heard_ms: int | None
+    outbox: Outbox | None
+
+
+class DeviceDetail(Device):
+    """A device with its current metrics and its agent."""
+
+    metrics: list[DescribedMetric]
+    agent: Agent | None
 
 
 class Node(BaseModel):

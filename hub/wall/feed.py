@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
+from hub.live.documents import Document, Key, key_of
 from hub.live.fanout import Fanout
-from hub.live.picture import Document, Key, Picture, key_of
+from hub.live.picture import Picture
 from hub.live.rules import is_open, is_present, is_standing
 from hub.wall.minutes import MinuteHistory, Minutes, line_series
 from hub.wall.rules import (

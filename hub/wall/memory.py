@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from hub.live.picture import Key
+from hub.live.documents import Key
 from hub.telemetry.port import Aggregate, TelemetryError, TelemetryReader
 from hub.wall.minutes import MINUTE_MS, MINUTES, Minutes
 from hub.wall.rules import HISTORY

@@ -7,7 +7,8 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 
-from hub.live.picture import Key, Picture
+from hub.live.documents import Key
+from hub.live.picture import Picture
 from hub.supervision import supervise
 from hub.wall.feed import WallFeed
 from hub.wall.memory import WallMemory

@@ -18,7 +18,8 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 DEFAULT_LIMIT = 100
-MAX_LIMIT = 500
+MAX_LIMIT = 1000
+MAX_CURSOR_CHARACTERS = 8000
 
 
 async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
@@ -51,7 +52,7 @@ class Paging:
 
     def __init__(
         self,
-        cursor: Annotated[str | None, Query(max_length=1000)] = None,
+        cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     ) -> None:
         self.limit = limit
@@ -83,7 +84,7 @@ class Paging:
 
 def encode_cursor(key: tuple[str | int, ...]) -> str:
     """Makes the opaque cursor of a row's key."""
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(key, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 PageQuery = Annotated[Paging, Depends()]

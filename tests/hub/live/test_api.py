@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from hub.live import api
+from hub.live.inventory import Inventory
 from hub.live.picture import Picture
 from hub.live.rules import unreachable
 from hub.live.search import matches
 from hub.live.tiles import icon, tile
 from hub.web import problems
 from hub.web.principal import PermissionName, Principal, Schools
-from tests.hub.wall.documents import T0, alarm, device, node, put, put_alarm
+from tests.hub.wall.documents import DISTRICTS, SCHOOLS, T0, alarm, device, node, put, put_alarm
 
 A, B = "D703-THPT-01", "D706-TH-01"
 
@@ -34,6 +35,9 @@ def web(schools: Schools) -> httpx.AsyncClient:
     put_alarm(picture, alarm("2", A, state="returned_unacknowledged", returned_ms=T0))
     put_alarm(picture, alarm("3", B, state="suppressed", suppressed_by="9"))
     picture.message("hub/status/ingest/0", b'{"online":true,"messages":5}')
+    inventory = Inventory()
+    picture.add_listener(inventory)
+    inventory.organise(SCHOOLS, DISTRICTS)
     app = FastAPI()
     problems.install(app)
     app.include_router(api.router)
@@ -44,6 +48,7 @@ def web(schools: Schools) -> httpx.AsyncClient:
         return who, False
 
     app.state.authenticate, app.state.picture, app.state.now_ms = authenticate, picture, lambda: T0
+    app.state.inventory = inventory
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub")
 
 
@@ -75,10 +80,13 @@ async def test_filters_ignore_vietnamese_marks() -> None:
 async def test_detail_has_metrics_and_unknown_is_404() -> None:
     async with web(None) as client:
         detail = (await client.get(f"/api/v1/devices/{A}/{A}-a1/d0")).json()
-        assert detail["metrics"][0] == {
+        metric = detail["metrics"][0]
+        assert metric | {"limits": []} == {
             "name": "Temperature", "value": 27.5, "unit": None, "ts_ms": T0, "quality": "good",
-            "severity": None,
+            "severity": None, "label_vi": "Nhiệt độ", "label_en": "Temperature", "decimals": 1, "limits": [],
+            "states": [],
         }  # fmt: skip
+        assert [(limit["severity"], limit.get("above")) for limit in metric["limits"]][0][1] is not None
         assert detail["presence"]["state"] == "born"
         missing = await client.get(f"/api/v1/devices/{A}/{A}-a1/none")
         assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
@@ -100,7 +108,7 @@ async def test_a_device_is_shown_in_one_line() -> None:
 def test_of_an_unknown_kind_the_first_four_metrics_are_shown() -> None:
     heats: dict[str, Any] = {f"Heat {i}": i for i in range(6)}
     strange = device(A, "kiln", kind="kiln", **heats)
-    assert [(metric.name, metric.value) for metric in tile(strange)] == [(f"Heat {i}", i) for i in range(4)]
+    assert [(metric["name"], metric["value"]) for metric in tile(strange)] == [(f"Heat {i}", i) for i in range(4)]
     assert (icon(strange), icon({**strange, "kind": None})) == ("device", "device")
 
 
@@ -122,7 +130,7 @@ async def test_only_the_schools_of_the_asker_are_seen() -> None:
         assert {item["group"] for item in items} == {B}
         assert (await client.get(f"/api/v1/devices/{A}/{A}-a1/d0")).status_code == 404
         assert (await client.get("/api/v1/nodes/Lab/Lab-a1")).status_code == 404
-        assert (await client.get("/api/v1/devices?limit=501")).status_code == 422
+        assert (await client.get("/api/v1/devices?limit=1001")).status_code == 422
 
 
 async def test_status_counts() -> None:

@@ -72,8 +72,8 @@ async def test_secrets_are_not_repeated_and_json_errors_are_explained(client: ht
 @pytest.mark.parametrize(
     ("path", "field", "value", "fix"),
     [
-        ("organisation/units?limit=0", "limit", "0", "send a number from 1 to 500"),
-        ("organisation/units?limit=abc", "limit", "abc", "send a whole number from 1 to 500"),
+        ("organisation/units?limit=0", "limit", "0", "send a number from 1 to 1000"),
+        ("organisation/units?limit=abc", "limit", "abc", "send a whole number from 1 to 1000"),
         ("organisation/units?on=today", "on", "today", "send a date such as 2026-11-23"),
         ("alarms?severity=bad", "severity", "bad", "send 'critical', 'major' or 'minor'"),
         ("alarms?schol=D703", "schol", "D703", "write school"),
