@@ -96,7 +96,7 @@ def window(
         max(numbers, default=None),
         float(sum(numbers)),
         values[place],
-        times[place],
+        start_ms if values[place] is None else times[place],
         weighted,
         covered_ms,
         states,

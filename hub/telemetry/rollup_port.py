@@ -37,18 +37,11 @@ class RollupStore(Protocol):
     Raises `TelemetryError` when the engine cannot do what is asked.
     """
 
-    def write(
-        self,
-        rows: Mapping[Tier, Sequence[RollupRow]],
-        progress: Progress | None = None,
-        *,
-        replaced: Mapping[Tier, Sequence[tuple[Key, int]]] | None = None,
-    ) -> None:
-        """Store rows, each in place of what its (tier, key, name, start) had.
+    def write(self, rows: Mapping[Tier, Sequence[RollupRow]], progress: Progress | None = None) -> None:
+        """Store rows; `progress`, where given, becomes durable with them or after them, never before.
 
-        `progress`, where given, becomes durable with the rows or after them, never before. `replaced` names
-        whole windows (key, start_ms) of a device of which `rows` has all there is: metrics not in `rows` are
-        gone from them (an engine that cannot delete in a window may leave them).
+        Of each (tier, device, start) named, `rows` has every metric there is, and takes the place of all
+        that was there. An engine without deletion may leave metrics that are no longer among them.
         """
 
     def rollups(
