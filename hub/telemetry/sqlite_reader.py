@@ -9,12 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hub.telemetry import rows as packed_rows
-from hub.telemetry.port import MARKER, Aggregate, Key, Point, Samples, TelemetryError, Value, published
+from hub.telemetry.port import MARKER, Aggregate, Key, Point, Samples, TelemetryError, published
 from hub.telemetry.sqlite_tables import DAY_MS, day_of, tables
-from hub.telemetry.tiers import step_start
-
-Mark = tuple[int, Value, int]
-"""A point with its row's ordinal."""
+from hub.telemetry.steps import Mark, aggregated
 
 
 class SqliteReader:
@@ -51,7 +48,7 @@ class SqliteReader:
                     Point(ts_ms, value) for (ts_ms, value, _), _ in zip(points, range(limit), strict=False)
                 ]
             else:
-                found = _aggregated(points, step_ms, aggregate, limit)
+                found = aggregated(points, step_ms, aggregate, limit)
             datatype = self._datatype(key, name)
         return [Point(ts_ms, published(value, datatype)) for ts_ms, value in found]
 
@@ -196,41 +193,3 @@ def _columns(
     for item in items.values():
         if item.times:
             yield item
-
-
-def _aggregated(points: Iterator[Mark], step_ms: int, aggregate: Aggregate, limit: int) -> list[Point]:
-    result: list[Point] = []
-    values: list[Value] = []
-    current: int | None = None
-    for ts_ms, value, ordinal in points:
-        if ordinal & MARKER:
-            continue
-        step = step_start(ts_ms, step_ms)
-        if step != current:
-            if current is not None:
-                result.append(Point(current, _combined(values, aggregate)))
-                if len(result) >= limit:
-                    return result
-            current, values = step, []
-        if value is not None:
-            values.append(value)
-    if current is not None:
-        result.append(Point(current, _combined(values, aggregate)))
-    return result
-
-
-def _combined(values: list[Value], aggregate: Aggregate) -> Value:
-    if aggregate is Aggregate.COUNT:
-        return len(values)
-    if not values:
-        return None
-    numbers = [float(value) for value in values if isinstance(value, int | float)]
-    if aggregate is Aggregate.LAST or len(numbers) != len(values):
-        return values[-1]
-    match aggregate:
-        case Aggregate.MIN:
-            return min(numbers)
-        case Aggregate.MAX:
-            return max(numbers)
-        case _:
-            return sum(numbers) / len(numbers)
