@@ -122,8 +122,8 @@ async def _count(url: str, go: Any, total: int) -> float:
     return seen / (last_s - first_s) if last_s > first_s else 0
 
 
-async def _status_until(url: str, values: int, timeout_s: float) -> dict[str, Any]:
-    """Wait until the role says that it has applied that many values; return what it says."""
+async def _status_until(url: str, rows: int, timeout_s: float) -> dict[str, Any]:
+    """Wait until the role says that it has stored that many rows; return what it says."""
     status: dict[str, Any] = {}
 
     def deliver(messages: list[tuple[bytes, bytes]]) -> None:
@@ -133,7 +133,9 @@ async def _status_until(url: str, values: int, timeout_s: float) -> dict[str, An
     await connection.open("bench-status", packets.Will("bench/status", b"", qos=0, retain=False), None, None)
     await connection.subscribe([("hub/status/ingest/0", 0)])
     deadline_s = time.monotonic() + timeout_s
-    while time.monotonic() < deadline_s and (status.get("values", -1) < values or not status.get("online")):
+    while time.monotonic() < deadline_s and (
+        status.get("stored_rows", -1) < rows or not status.get("online")
+    ):
         await asyncio.sleep(0.1)
     connection.close()
     return status
@@ -162,12 +164,12 @@ def run(load: Load, ceiling_payloads: int) -> dict[str, float | int]:
             hub_s, broker_s = _cpu_s(role), _cpu_s(broker)
             go.set()
             started_s = result.get(timeout=300)
-            status = uvloop.run(_status_until(url, load.payloads * VALUES, 60))
+            status = uvloop.run(_status_until(url, load.payloads, 60))
             hub_s, broker_s = _cpu_s(role) - hub_s, _cpu_s(broker) - broker_s
             memory_mb = role.memory_info().rss / 1e6
         rows = _rows(folder / "data" / "telemetry.db")
         bytes_per_value = (folder / "data" / "telemetry.db").stat().st_size / (load.payloads * VALUES)
-    taken_s = status["applied_ms"] / 1000 - started_s
+    taken_s = status["stored_ms"] / 1000 - started_s
     rate = load.payloads / taken_s
     return {
         "messages_per_s": round(rate),

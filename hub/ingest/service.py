@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 _CONTROL = (b"hub/", b"$SYS/", b"spBv1.0/STATE/")
 _BROKER_DROPPED = "$SYS/broker/publish/messages/dropped"
 _SNAPSHOT_S = 5
+_LAST_ROWS_S = 5
 _MIRRORED = ("hub/alarms/#", "hub/live/#")
 _SWEEP_S = 5
 
@@ -72,7 +73,7 @@ class IngestRole:
         self._acknowledgements = Acknowledgements(self._publish)
         decoder = Decoder(self._directory.node, lambda node: self._rebirths.want(node, "unborn"))
         self._spool = Spool(folder / "spool.db", knobs.spool_limit_mb * 1_000_000)
-        self._storing = Storing(self._telemetry, self._spool)
+        self._storing = Storing(self._telemetry, self._spool, now_ms)
         self._pipeline = Pipeline(
             inbox=self._inbox,
             decoder=decoder,
@@ -157,6 +158,7 @@ class IngestRole:
     async def _close(self) -> None:
         storing = asyncio.create_task(self._storing.run())
         try:
+            await self._storing.settle(_LAST_ROWS_S)
             await self._save()
         finally:
             storing.cancel()
@@ -237,7 +239,7 @@ class IngestRole:
                 said = None
             if (said is None or not said.online) and self._connection is not None:
                 # somebody else, or our own late will, says that we are gone: we are not
-                self._connection.publish(topic, state_payload(True, self._state_ms), retain=True)
+                self._connection.publish(topic, state_payload(True, self._state_ms), qos=1, retain=True)
         elif topic == _BROKER_DROPPED:
             self._status.broker_dropped = int(payload) if payload.isdigit() else 0
         elif topic.startswith(("hub/changed/", "hub/request/")):
@@ -312,7 +314,8 @@ class IngestRole:
                 continue
             for node, reason in self._rebirths.due(now_ms, paused=self._overloaded):
                 log.debug("asking %s for a rebirth: %s", node.sender, reason)
-                self._publish(f"spBv1.0/{node.group}/NCMD/{node.id}", rebirth_payload(now_ms))
+                wish = rebirth_payload(now_ms, node.rebirth_metric)
+                self._publish(f"spBv1.0/{node.group}/NCMD/{node.id}", wish)
             if turn % 4 == 0:
                 self._publish_retained(self._status.topic, orjson.dumps(self._status.document(now_ms)))
 

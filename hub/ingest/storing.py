@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -20,7 +20,7 @@ from hub.telemetry.port import Row, TelemetryError, TelemetryWriter
 
 log = logging.getLogger(__name__)
 
-_QUEUE_ROWS = 40_000
+_QUEUE_ROWS = 10_000
 _PATIENCE_S = 1.0
 _LONGEST_WAIT_S = 10.0
 
@@ -34,14 +34,18 @@ class Storing:
         self,
         telemetry: TelemetryWriter,
         spool: Spool,
+        now_ms: Callable[[], int],
         queue_rows: int = _QUEUE_ROWS,
         patience_s: float = _PATIENCE_S,
     ) -> None:
         self.failure = ""
         self.stored_rows = 0
+        self.stored_ms = 0
+        self.refused: Counter[str] = Counter()
         self._refusals = 0
         self._telemetry = telemetry
         self._spool = spool
+        self._now_ms = now_ms
         self._queue_rows, self._patience_s = queue_rows, patience_s
         self._queue: deque[Batch] = deque()
         self._queued_rows = 0
@@ -77,18 +81,18 @@ class Storing:
         if self._queued_rows > self._queue_rows and not await self._within(self._has_room):
             await self._spill()
 
-    async def settle(self) -> None:
+    async def settle(self, patience_s: float | None = None) -> None:
         """Return when every row offered so far is in the engine or on disk in the spool."""
         mark = self._offered
-        if self.failure or not await self._within(lambda: self._settled >= mark):
+        if self.failure or not await self._within(lambda: self._settled >= mark, patience_s):
             await self._spill()
 
     def _has_room(self) -> bool:
         return self._queued_rows <= self._queue_rows
 
-    async def _within(self, condition: Callable[[], bool]) -> bool:
+    async def _within(self, condition: Callable[[], bool], patience_s: float | None = None) -> bool:
         try:
-            async with asyncio.timeout(self._patience_s), self._changed:
+            async with asyncio.timeout(patience_s or self._patience_s), self._changed:
                 await self._changed.wait_for(condition)
         except TimeoutError:
             return False
@@ -168,17 +172,24 @@ class Storing:
     async def _write(self, rows: Batch) -> bool:
         """Hand rows to the engine once; after a refusal say so, wait, and return False."""
         try:
-            await asyncio.to_thread(self._telemetry.write, rows)
+            refused = await asyncio.to_thread(self._telemetry.write, rows)
         except (TelemetryError, sqlite3.Error, OSError) as error:
             if not self.failure:
                 log.error("the telemetry engine takes no rows, they are kept meanwhile: %s", error)
             self.failure = str(error)
             self._refusals += 1
             longest_s = min(_LONGEST_WAIT_S, 0.2 * 2**self._refusals)
-            await asyncio.sleep(longest_s * random.uniform(0.5, 1))
+            asked_s = (isinstance(error, TelemetryError) and error.retry_after_s) or 0
+            await asyncio.sleep(max(asked_s, longest_s * random.uniform(0.5, 1)))
             return False
         if self.failure:
             log.warning("the telemetry engine takes rows again; %d wait in the spool", self._spool.rows)
+        for row, reason in refused:
+            if not self.refused[reason]:
+                log.error("the telemetry engine will never take some rows, such as one of %s at %d: %s",
+                          "/".join(row.series.key), row.ts_ms, reason)  # fmt: skip
+            self.refused[reason] += 1
         self.failure, self._refusals = "", 0
-        self.stored_rows += len(rows)
+        self.stored_rows += len(rows) - len(refused)
+        self.stored_ms = self._now_ms()
         return True

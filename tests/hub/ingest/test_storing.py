@@ -14,7 +14,7 @@ import pytest
 from devices.wire.datatypes import DataType
 from hub.ingest.spool import Spool, pack, unpack
 from hub.ingest.storing import Storing
-from hub.telemetry.port import Aggregate, Row, TelemetryError
+from hub.telemetry.port import Aggregate, Refused, Row, TelemetryError
 from hub.telemetry.sqlite import SqliteReader, SqliteWriter
 
 T0 = 1_760_000_000_000
@@ -25,16 +25,18 @@ class Engine(SqliteWriter):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.away = False
+        self.away = self.never = False
         self.slow_s = 0.0
         self.attempts = 0
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[Row]) -> Sequence[Refused]:
         self.attempts += 1
         time.sleep(self.slow_s)
         if self.away:
             raise TelemetryError("the engine is away")
-        super().write(rows)
+        if self.never:
+            return [Refused(row, "beyond retention") for row in rows]
+        return super().write(rows)
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ async def until_stored(storing: Storing, rows: int) -> None:
 
 
 async def test_a_healthy_engine_takes_rows_from_memory(tmp_path: Path, engine: Engine) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000))
+    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0)
     async with running(storing):
         for first in range(0, 500, 100):
             await storing.offer(batch(engine, first, 100))
@@ -82,7 +84,9 @@ async def test_a_healthy_engine_takes_rows_from_memory(tmp_path: Path, engine: E
 
 
 async def test_an_engine_that_is_away_stops_nobody_and_loses_nothing(tmp_path: Path, engine: Engine) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), queue_rows=150, patience_s=0.2)
+    storing = Storing(
+        engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0, queue_rows=150, patience_s=0.2
+    )
     engine.away = True
     async with running(storing):
         async with asyncio.timeout(4):
@@ -103,12 +107,12 @@ async def test_an_engine_that_is_away_stops_nobody_and_loses_nothing(tmp_path: P
 async def test_a_kill_while_the_engine_is_away_leaves_the_rows_on_disk(
     tmp_path: Path, engine: Engine
 ) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000))
+    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0)
     engine.away = True
     async with running(storing):
         await storing.offer(batch(engine, 0, 100))
         await storing.settle()  # as before every snapshot: from here on the journal may forget them
-    again = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000))
+    again = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0)
     assert again.spooled_rows == 100
     engine.away = False
     async with running(again):
@@ -116,21 +120,35 @@ async def test_a_kill_while_the_engine_is_away_leaves_the_rows_on_disk(
     assert stored(tmp_path) == list(range(100))
 
 
+async def test_rows_that_no_engine_will_ever_take_block_nobody(tmp_path: Path, engine: Engine) -> None:
+    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0)
+    engine.never = True
+    async with running(storing):
+        await storing.offer(batch(engine, 0, 3))
+        await storing.settle()
+    assert storing.refused == {"beyond retention": 3}
+    assert storing.stored_rows == storing.spooled_rows == 0
+
+
 async def test_a_slow_engine_does_not_make_the_follower_wait_long(tmp_path: Path, engine: Engine) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), queue_rows=150, patience_s=0.2)
-    engine.slow_s = 0.4
+    storing = Storing(
+        engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0, queue_rows=150, patience_s=0.2
+    )
+    engine.slow_s = 1.0
     async with running(storing):
         started = time.monotonic()
         for first in range(0, 1000, 100):
             await storing.offer(batch(engine, first, 100))
-        assert time.monotonic() - started < 3, "ten writes would have taken 4 s"
+        assert time.monotonic() - started < 6, "ten writes would have taken 10 s"
         engine.slow_s = 0
         await until_stored(storing, 1000)
     assert stored(tmp_path) == list(range(1000))
 
 
 async def test_a_batch_spooled_while_it_is_being_written_counts_once(tmp_path: Path, engine: Engine) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), queue_rows=150, patience_s=0.2)
+    storing = Storing(
+        engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0, queue_rows=150, patience_s=0.2
+    )
     engine.slow_s = 0.4  # longer than the patience of `settle`
     async with running(storing):
         await storing.offer(batch(engine, 0, 100))
@@ -143,7 +161,7 @@ async def test_a_batch_spooled_while_it_is_being_written_counts_once(tmp_path: P
 
 
 async def test_a_full_spool_makes_the_follower_wait_and_says_so(tmp_path: Path, engine: Engine) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1), queue_rows=150, patience_s=0.2)
+    storing = Storing(engine, Spool(tmp_path / "spool.db", 1), lambda: T0, queue_rows=150, patience_s=0.2)
     engine.away = True
     async with running(storing):
         await storing.offer(batch(engine, 0, 100))
@@ -161,7 +179,7 @@ async def test_a_full_spool_makes_the_follower_wait_and_says_so(tmp_path: Path, 
 async def test_the_loop_that_died_with_a_batch_in_hand_writes_it_again(
     tmp_path: Path, engine: Engine
 ) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000))
+    storing = Storing(engine, Spool(tmp_path / "spool.db", 1_000_000), lambda: T0)
     engine.away = True
     async with running(storing):
         await storing.offer(batch(engine, 0, 10))
