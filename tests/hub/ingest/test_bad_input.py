@@ -12,6 +12,8 @@ from devices.wire.datatypes import DataType
 from devices.wire.payloads import MetricValue, Payload, encode_payload
 from devices.wire.sparkplug_b_pb2 import Payload as RawPayload
 from hub.ingest.decode import MAX_PAYLOAD_BYTES
+from hub.ingest.mirror import Mirror
+from hub.ingest.state import FollowerState, snapshot_of
 from tests.hub.ingest.parts import START_MS, Parts, Sender, number
 
 TYPES = ["NBIRTH", "NDEATH", "NDATA", "DBIRTH", "DDEATH", "DDATA"]
@@ -148,6 +150,23 @@ def test_what_was_acknowledged_is_kept_beyond_the_allowance_of_rubbish(parts: Pa
     for _ in range(200):
         bad.data("air", number("Nobody declared me", 1.0))
     assert len(parts.effects.quarantine) == 200
+    _still_well(parts, good)
+
+
+@pytest.mark.parametrize("ts_ms", [2**64 - 1, 2**63, 2**53])
+def test_a_time_at_the_end_of_the_world_is_no_time(
+    parts: Parts, good: Sender, tmp_path: Path, ts_ms: int
+) -> None:
+    """Neither the mirror's JSON nor the follower's memory holds more than 64 bits."""
+    bad = Sender(parts, node="bad")
+    bad.send("NBIRTH", "", [number("Load", 1.0), *bad.about_outbox(0)], ts_ms=ts_ms)
+    bad.data("", number("Load", 2.0, ts_ms=ts_ms), ts_ms=ts_ms)
+    node = parts.directory.nodes["S1/bad"]
+    assert node.skew_ms == 0
+    Mirror(parts.directory, lambda topic, payload: None, 500).publish(node.itself, parts.now_ms)
+    state = FollowerState(tmp_path / "state.db")
+    state.save(snapshot_of([node.itself], 1))
+    state.close()
     _still_well(parts, good)
 
 
