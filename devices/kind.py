@@ -19,7 +19,14 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from devices.simulation import EVERY_ROOM, RoomConditions, Simulated, SimulatedDevice, UnreachableError
+from devices.simulation import (
+    EVERY_ROOM,
+    ROOM_TYPES,
+    RoomConditions,
+    Simulated,
+    SimulatedDevice,
+    UnreachableError,
+)
 from devices.wire.datatypes import FLOATS, NUMERIC, DataType
 from devices.wire.structures import MetricValue
 
@@ -108,7 +115,7 @@ class Metric:
 
     `states` gives the words for the values of a text or boolean metric; `role` says what it means to
     features that do not know the kind (`rx`, `tx`, `capacity`, `utilisation`, `latency`, `loss`, `link`,
-    `occupancy`, `temperature`, `co2`, `power`, `fault`).
+    `occupancy`, `temperature`, `co2`, `power`, `energy`, `battery`, `fault`).
     """
 
     name: str
@@ -123,6 +130,7 @@ class Metric:
     decimals: int = 0
     states: Mapping[str | int, tuple[str, str]] | None = None
     role: str | None = None
+    stale_after_s: float | None = None
 
     def changed(self, before: Any, after: Any) -> bool:
         """True if going from `before` (last reported) to `after` is worth a report."""
@@ -214,6 +222,8 @@ class DeviceKind:
             raise KindError(f"{self.id}: tile or command names unknown metrics {sorted(missing)}")
         if unknown := {*self.simulated.wear, *self.simulated.breaks.values()} - set(self.faults):
             raise KindError(f"{self.id}: simulated names {sorted(unknown)}, which are not among its faults")
+        if strange := {*self.simulated.rooms, *self.simulated.always} - set(ROOM_TYPES):
+            raise KindError(f"{self.id}: simulated names unknown types of room {sorted(strange)}")
         for metric in self.metrics:
             _check_limits(self.id, metric)
 

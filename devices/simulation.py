@@ -11,12 +11,20 @@ from typing import Any, Protocol
 GENERAL_FAULTS = ("sensor_stuck", "sensor_broken", "sensor_nan", "unplugged")
 """Every kind's simulation can have these: values stand still, no answer, NaN instead of numbers, no cable."""
 
+ROOM_TYPES = (
+    "smart_classroom", "simulation_lab", "vr_room", "computer_lab", "library", "hall",
+    "server_room", "conference_room", "operations_centre",
+)  # fmt: skip
+"""Types of room; a room's type says what stands in it and when people are there."""
+TEACHING_ROOMS = ROOM_TYPES[:6]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomConditions:
     """What a simulated device feels: people in the room, weather, its age, the wanted share of the uplink.
 
-    `load_fraction` may exceed 1: more is wanted than the line can carry.
+    `load_fraction` may exceed 1: more is wanted than the line can carry. `cooled_to_c` is where a running air
+    conditioner pulls the room to; None without one.
     """
 
     occupied_people: int = 0
@@ -26,23 +34,27 @@ class RoomConditions:
     age_years: float = 0.0
     load_fraction: float = 0.0
     powered: bool = True
+    cooled_to_c: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
     """Where simulated schools have devices of a kind, what wears out, and what a scenario breaks in them.
 
-    Without anything said there is one in every room. `share` of new rooms have one, `share_per_year` more
-    (or, negative, less) for each year of the room's age; `per_school` means one a school instead, which
-    stands in no room. `levels` are the school levels that have it (empty: all). `unless` names a kind that
-    takes its place: it is only where the other one is not. `luck` names the die thrown for a room (by default
-    the kind's id): kinds with one name fall alike.
+    Without anything said there is one in every room. `rooms` says how many stand in a room of which type (see
+    `ROOM_TYPES`), and in no other. `share` of new rooms have them, `share_per_year` more (or, negative, less)
+    for each year of the room's age, and all rooms of the types in `always`; `per_school` means one a school
+    instead, which stands in no room. `levels` are the school levels that have it (empty: all). `unless` names
+    a kind that takes its place: it is only where the other one is not. `luck` names the die thrown for a room
+    (by default the kind's id): kinds with one name fall alike.
     `suffix` ends the device's id (`p101-air`), `name` begins its name (`Tủ điện P101`); by default they are
     the kind's id and Vietnamese label. `wear` names faults that come with age; `breaks` says which fault of
     the kind a scenario's fault is (`{"flood": "flood"}`).
     """
 
     per_school: bool = False
+    rooms: Mapping[str, int] = field(default_factory=dict)
+    always: tuple[str, ...] = ()
     share: float = 1.0
     share_per_year: float = 0.0
     levels: tuple[str, ...] = ()
@@ -88,6 +100,13 @@ class SimulatedDevice(Protocol):
     def heal(self, fault: str) -> None:
         """Undo `fail`."""
 
+    def place(self, room_type: str, number: int) -> None:
+        """Say where it stands: the room's type, and which of several alike in it this one is (from 1)."""
+
+    def affect(self, room: RoomConditions) -> RoomConditions:
+        """What the room is like for all devices in it because of this one."""
+        ...
+
 
 class Simulation:
     """A device in memory; a kind's simulation says in `advance` what time does to `values`.
@@ -111,6 +130,13 @@ class Simulation:
     def obey(self, metric: str, value: Any) -> None:
         """Carry a command out. Raises KeyError for a metric that cannot be written."""
         raise KeyError(metric)
+
+    def place(self, room_type: str, number: int) -> None:
+        """Say where it stands; most kinds are the same everywhere."""
+
+    def affect(self, room: RoomConditions) -> RoomConditions:
+        """What the room is like because of it; most devices change nothing."""
+        return room
 
     def step(self, room: RoomConditions, dt_s: float) -> None:
         """Let `dt_s` seconds pass."""

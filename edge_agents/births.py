@@ -38,7 +38,13 @@ def device_birth(node: Node, device: Device, seq: int) -> bytes:
     now, payload = _begin(node, seq)
     _add_outbox(payload, node, now)
     description, reported = device.description, device.reported
-    for name, value in (("Kind", description.kind), ("Room", description.room), ("Name", description.name)):
+    about = {
+        "Kind": description.kind,
+        "Room": description.room,
+        "Room Type": description.room_type,
+        "Name": description.name,
+    }
+    for name, value in about.items():
         if value:
             _add(payload, f"Properties/{name}", _STRING, value, now)
     _add(payload, REASON, _STRING, None, now)  # what a death will say

@@ -111,7 +111,11 @@ def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, Po
     known = kinds()
     for device in settings.devices:
         kind = known[device.kind]
-        node.declare(DeviceDescription.of(kind, device.id, room=device.room, name=device.name))
+        node.declare(
+            DeviceDescription.of(
+                kind, device.id, room=device.room, name=device.name, room_type=device.room_type
+            )
+        )
         polled[device.id] = PolledDevice(
             node, device.id, _driver(kind, device), kind, poll_s=device.poll_s, timeout_s=device.timeout_s
         )

@@ -41,18 +41,24 @@ def utc_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDescription:
-    """A device as its birth declares it; `room` is a room code, `-` for the whole school."""
+    """A device as its birth declares it; `room` is a room code, `-` for the whole school.
+
+    `room_type` says what the room is used for, such as `computer_lab`; empty where nobody knows.
+    """
 
     id: str
     kind: str
     room: str
     metrics: tuple[Metric, ...]
     name: str = ""
+    room_type: str = ""
 
     @classmethod
-    def of(cls, kind: DeviceKind, device_id: str, *, room: str, name: str = "") -> DeviceDescription:
+    def of(
+        cls, kind: DeviceKind, device_id: str, *, room: str, name: str = "", room_type: str = ""
+    ) -> DeviceDescription:
         """A device of a known kind."""
-        return cls(device_id, kind.id, room, kind.metrics, name)
+        return cls(device_id, kind.id, room, kind.metrics, name, room_type)
 
 
 @dataclass(frozen=True, slots=True)

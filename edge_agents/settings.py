@@ -90,6 +90,7 @@ class DeviceSection(_Section):
     id: Id = Field(description=f"unique in the school, such as p101-air: {_ID_FIX}")
     kind: str = Field(description="a known kind of device")
     room: Id = Field(description="the room's code, such as P101, or - for the whole school")
+    room_type: str = Field("", max_length=32, description="such as computer_lab, or leave it out")
     name: str = Field("", max_length=200, description="text of at most 200 characters")
     driver: Literal["simulated", "kind"] = Field(
         "kind", description='"kind" for the kind\'s own driver, "simulated" for none'

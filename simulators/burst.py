@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from devices.wire.datatypes import NUMERIC, DataType
 from simulators.province import Member, Province, epoch_ms
 from simulators.school import LivingDevice
 
+LOOKED_AT = 1000
 ALARM_METRIC = "Water Leak"
 
 
@@ -70,10 +72,10 @@ class Burst:
                 turn, member, device = next(self._leaks)
                 self._province.report(member, device.plan.device, {ALARM_METRIC: bool(turn % 2)}, now_ms)
                 continue
-            turn, member, device = next(self._devices)
-            values = next_values(device.kind, device.values, turn)
-            if values:
-                self._province.report(member, device.plan.device, values, now_ms)
+            for turn, member, device in islice(self._devices, LOOKED_AT):
+                if values := next_values(device.kind, device.values, turn):
+                    self._province.report(member, device.plan.device, values, now_ms)
+                    break  # a device of which nothing is a number now, such as an idle codec, is passed over
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the rate until `stop` is set, in steps of 10 ms; more than a second late is not made up."""

@@ -76,7 +76,10 @@ class SchoolLink:
         )
         for each in plan.devices:
             kind = school.devices[each.device].kind
-            self.node.declare(DeviceDescription.of(kind, each.device, room=each.room, name=each.name))
+            room_type = plan.room_type(each.room)
+            self.node.declare(
+                DeviceDescription.of(kind, each.device, room=each.room, name=each.name, room_type=room_type)
+            )
         self.first_position = self.node.outbox.position
 
     def report(self, device: str, values: Mapping[str, Any], now_ms: int) -> bool:

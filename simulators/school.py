@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from devices.kind import DeviceKind, RoomConditions, UnreachableError
+from devices.simulation import Simulation as DeviceSimulation
 from simulators.plan import WHOLE_SCHOOL, DevicePlan, SchoolPlan
 from simulators.scenario import FaultKind
 from simulators.school_day import (
@@ -129,6 +130,15 @@ class LivingSchool:
             each.device: LivingDevice(each, kinds[each.kind], Random(f"{seed}/{plan.node}/{each.device}"))
             for each in plan.devices
         }
+        self._by_room: dict[str, list[LivingDevice]] = {}
+        for device in self.devices.values():
+            device.simulated.place(plan.room_type(device.plan.room), device.plan.number)
+            self._by_room.setdefault(device.plan.room, []).append(device)
+        # few devices change their room: only those are asked
+        self._movers = {
+            room: [device for device in here if type(device.simulated).affect is not DeviceSimulation.affect]
+            for room, here in self._by_room.items()
+        }
         self._seed = seed
         self._rooms: dict[str, RoomTraits] = {room.code: room for room in plan.rooms}
         self._dark: Counter[str] = Counter()
@@ -140,9 +150,10 @@ class LivingSchool:
         moment = local_time(school_ms)
         weather = weather_at(self._seed, moment.day, min(moment.second, DAY_S - 1))
         for room, felt in self._conditions(moment, weather):
-            for device in self.devices.values():
-                if device.plan.room == room:
-                    device.simulated.step(felt, dt_s)
+            for mover in self._movers.get(room, ()):
+                felt = mover.simulated.affect(felt)
+            for device in self._by_room.get(room, ()):
+                device.simulated.step(felt, dt_s)
 
     def _conditions(self, moment: LocalTime, weather: Weather) -> Iterator[tuple[str, RoomConditions]]:
         school = self.plan.school

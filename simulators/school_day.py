@@ -17,6 +17,8 @@ from hashlib import blake2b
 from devices.kind import RoomConditions
 from simulators.weather import Weather
 
+OFFICE, DEPARTMENT = "OFFICE", "DEPARTMENT"
+"""Stand where a school's level stands, for places that are none."""
 DAY_S = 86_400
 LOCAL_OFFSET_MS = 7 * 3_600_000  # Việt Nam has been at UTC+7 without summer time since 1975
 SATURDAY, SUNDAY = 5, 6
@@ -32,6 +34,7 @@ class Activity(StrEnum):
     BREAK = "break"
     LUNCH = "lunch"
     NAP = "nap"
+    WORK = "work"
     CLEANING = "cleaning"
     EVENING = "evening"
 
@@ -57,7 +60,7 @@ class LocalTime:
 
 @dataclass(frozen=True, slots=True)
 class RoomTraits:
-    """What stays the same about a room: place, seats, age of its equipment, how often it is used."""
+    """What stays the same about a room: place, type, seats, age of its equipment, how often it is used."""
 
     school: str
     code: str
@@ -66,6 +69,7 @@ class RoomTraits:
     age_years: float
     morning_use: float
     afternoon_use: float
+    type: str = "smart_classroom"
 
 
 def local_time(school_ms: int) -> LocalTime:
@@ -94,7 +98,9 @@ def _lessons(start: int, minutes: int, breaks: tuple[int, ...], first_period: in
 
 @cache
 def day_plan(level: str, weekday: int) -> tuple[Slot, ...]:
-    """The slots of one day, without gaps from 00:00 to 24:00, for a level (MN, TH, THCS, THPT)."""
+    """The slots of a day, without gaps from 00:00 to 24:00, for a level (MN, TH, THCS, THPT) or an office."""
+    if level in (OFFICE, DEPARTMENT):
+        return tuple(_fill(_office_hours() if weekday < SATURDAY else []))
     upper, secondary = level == "THPT", level in ("THCS", "THPT")
     opens = weekday < SATURDAY or (weekday == SATURDAY and secondary)
     slots: list[Slot] = []
@@ -117,6 +123,14 @@ def day_plan(level: str, weekday: int) -> tuple[Slot, ...]:
         if upper and weekday < SATURDAY:
             slots.append(Slot(18 * 60 + 30, 20 * 60 + 30, Activity.EVENING))
     return tuple(_fill(slots))
+
+
+def _office_hours() -> list[Slot]:
+    """Hours of work, one slot each so that meetings begin and end with them."""
+    morning = [Slot(450 + 60 * number, 510 + 60 * number, Activity.WORK) for number in range(4)]
+    afternoon = [Slot(810 + 60 * number, 870 + 60 * number, Activity.WORK) for number in range(3)]
+    arrival, lunch = Slot(420, 450, Activity.ARRIVAL), Slot(690, 810, Activity.LUNCH)
+    return [arrival, *morning, lunch, *afternoon, Slot(990, 1020, Activity.WORK)]
 
 
 def _fill(slots: list[Slot]) -> list[Slot]:
@@ -145,9 +159,12 @@ def _people(room: RoomTraits, slot: Slot, moment: LocalTime, seed: int) -> float
     """How many people a room has in the middle of a slot."""
     luck = chance(seed, room.school, room.code, moment.day, slot.start_min)
     in_use = chance(seed, room.school, room.code, moment.day, slot.start_min, "use")
+    if room.type in _PEOPLE_BY_TYPE:
+        return _PEOPLE_BY_TYPE[room.type](room.seats, slot, luck, in_use)
     match slot.activity:
         case Activity.LESSON:
             use = room.morning_use if slot.start_min < 12 * 60 else room.afternoon_use
+            use *= _SHARED_USE.get(room.type, 1.0)
             return room.seats * (0.82 + 0.18 * luck) if in_use < use else 0.0
         case Activity.NAP:
             return room.seats * (0.9 + 0.1 * luck)
@@ -163,6 +180,29 @@ def _people(room: RoomTraits, slot: Slot, moment: LocalTime, seed: int) -> float
             return room.seats * 0.6 * luck if in_use < 0.3 else 0.0
         case _:
             return 0.0
+
+
+def _meeting(seats: int, slot: Slot, luck: float, in_use: float) -> float:
+    """Conferences take some hours of the week, and whole hours."""
+    if slot.activity in (Activity.WORK, Activity.LESSON) and in_use < 0.3:
+        return seats * (0.35 + 0.6 * luck)
+    return 0.0
+
+
+def _watch(seats: int, slot: Slot, luck: float, in_use: float) -> float:
+    """The operations centre is watched as long as anything may be open; at night its wall sleeps."""
+    if slot.activity in (Activity.WORK, Activity.ARRIVAL):
+        return seats * (0.5 + 0.4 * luck)
+    return 2.0 if slot.activity is Activity.LUNCH else 0.0
+
+
+def _nobody(seats: int, slot: Slot, luck: float, in_use: float) -> float:
+    return 0.0
+
+
+_PEOPLE_BY_TYPE = {"conference_room": _meeting, "operations_centre": _watch, "server_room": _nobody}
+_SHARED_USE = {"simulation_lab": 0.7, "vr_room": 0.6, "computer_lab": 0.85, "library": 0.5, "hall": 0.6}
+"""Rooms that classes share stand empty more often than classrooms."""
 
 
 def conditions(
@@ -182,7 +222,8 @@ def conditions(
     if since_s < RAMP_S and slot.start_min > 0:
         before = _people(room, plan[plan.index(slot) - 1], moment, seed)
         people = before + (people - before) * since_s / RAMP_S
-    lesson = slot.activity is Activity.LESSON and people > 2
+    special = room.type in _PEOPLE_BY_TYPE
+    lesson = (special or slot.activity is Activity.LESSON) and people > 2 - special
     return RoomConditions(
         occupied_people=max(0, round(people) + extra_people),
         lesson=lesson,
@@ -203,6 +244,7 @@ _LOAD = {
     Activity.NAP: 0.16,
     Activity.CLEANING: 0.10,
     Activity.EVENING: 0.20,
+    Activity.WORK: 0.35,
 }
 SATURATING_SHARE = 0.07  # schools whose line is too thin for the hour when everybody is online
 

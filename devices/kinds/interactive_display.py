@@ -16,7 +16,7 @@ from devices.kind import (
     Simulated,
     Tile,
 )
-from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
+from devices.simulation import GENERAL_FAULTS, TEACHING_ROOMS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
 INPUTS = ("Android", "HDMI 1", "HDMI 2", "OPS")
@@ -136,6 +136,7 @@ KIND = DeviceKind(
     simulated=Simulated(
         # panels came later than projectors: the newer a room, the likelier it has one
         suffix="display", luck="screen", share=0.75, share_per_year=-0.05, wear=("panel", "touch"),
+        rooms={**dict.fromkeys(TEACHING_ROOMS, 1), "conference_room": 1}, always=("conference_room",),
     ),
     faults=(*GENERAL_FAULTS, *InteractiveDisplay.FAULTS),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from devices.kind import (
     Simulated,
     Tile,
 )
-from devices.simulation import GENERAL_FAULTS, Simulation, approach
+from devices.simulation import GENERAL_FAULTS, TEACHING_ROOMS, Simulation, approach
 from devices.wire.datatypes import DataType
 
 INPUTS = ("HDMI 1", "HDMI 2", "VGA", "Network")
@@ -170,6 +170,9 @@ KIND = DeviceKind(
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=300, off_delay_s=10,
                         title_vi="Máy chiếu mất kết nối", title_en="Projector unreachable"),
     simulate=Projector,
-    simulated=Simulated(unless="interactive_display", wear=("lamp", "fan", "overheat")),
+    simulated=Simulated(
+        unless="interactive_display", wear=("lamp", "fan", "overheat"),
+        rooms=dict.fromkeys(TEACHING_ROOMS, 1),
+    ),
     faults=(*GENERAL_FAULTS, *Projector.FAULTS),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from devices.kind import (
     Simulated,
     Tile,
 )
-from devices.simulation import GENERAL_FAULTS, Simulation
+from devices.simulation import GENERAL_FAULTS, TEACHING_ROOMS, Simulation
 from devices.wire.datatypes import DataType
 
 CHANNELS = ("Relay 1", "Relay 2", "Relay 3", "Relay 4")
@@ -115,6 +115,6 @@ KIND = DeviceKind(
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=120, off_delay_s=10,
                         title_vi="Rơ-le mất kết nối", title_en="Relay unreachable"),
     simulate=Relay,
-    simulated=Simulated(name="Tủ điện", wear=("load_lost",)),
+    simulated=Simulated(name="Tủ điện", wear=("load_lost",), rooms=dict.fromkeys(TEACHING_ROOMS, 1)),
     faults=(*GENERAL_FAULTS, *Relay.FAULTS),
 )  # fmt: skip

@@ -51,12 +51,16 @@ class RoomAir(Simulation):
         settled = OUTDOOR_CO2_PPM + people * CO2_ML_PER_PERSON_HOUR / (self.volume_m3 * changes_per_hour)
         self.co2_ppm = approach(self.co2_ppm, settled, dt_s, 3600 / changes_per_hour)
 
-        cooling = self.has_cooling and room.powered and people > 0 and room.outdoor_c > 30
+        cooled_to_c = room.cooled_to_c
+        if cooled_to_c is None and self.has_cooling and room.powered and people > 0 and room.outdoor_c > 30:
+            cooled_to_c = 26.5  # by a unit that reports to nobody
         if self.walls_c is None:
             self.walls_c = self.air_c = room.outdoor_c + 0.5
         self.walls_c = approach(self.walls_c, room.outdoor_c + 0.5, dt_s, 3 * 3600)
-        goal_c = 26.5 if cooling else 0.6 * self.walls_c + 0.4 * room.outdoor_c + 0.035 * people
-        self.air_c = approach(self.air_c, goal_c, dt_s, 900 if cooling else 1500)
+        goal_c = 0.6 * self.walls_c + 0.4 * room.outdoor_c + 0.035 * people
+        if cooled_to_c is not None:
+            goal_c = cooled_to_c
+        self.air_c = approach(self.air_c, goal_c, dt_s, 1500 if cooled_to_c is None else 900)
 
         lamps = LAMPS_LUX if room.lesson and room.powered else 0
         light = lamps + room.outdoor_lux * self.daylight_share

@@ -22,7 +22,7 @@ from devices.kind import (
     kind,
     kinds,
 )
-from devices.simulation import GENERAL_FAULTS, Simulation
+from devices.simulation import GENERAL_FAULTS, ROOM_TYPES, Simulation
 from devices.wire.datatypes import FIELD, NUMERIC, DataType
 from devices.wire.payloads import Payload, decode_payload, encode_payload
 
@@ -32,8 +32,15 @@ LESSON = RoomConditions(
 every_kind = pytest.mark.parametrize("one", kinds().values(), ids=lambda one: one.id)
 
 
-def test_the_five_kinds_are_there() -> None:
-    assert set(kinds()) >= {"room_air", "projector", "interactive_display", "relay", "uplink"}
+FIRST = {"room_air", "projector", "interactive_display", "relay", "uplink"}
+LATER = {
+    "air_conditioner", "camera", "conference_codec", "lab_pc", "tablet_cart", "ups", "vr_headset",
+    "wall_cell",
+}  # fmt: skip
+
+
+def test_the_kinds_are_there() -> None:
+    assert set(kinds()) >= FIRST | LATER
     with pytest.raises(KeyError):
         kind("toaster")
 
@@ -71,6 +78,40 @@ def test_limits_grow_with_their_severity(one: DeviceKind) -> None:
         above = [limit for limit in metric.limits if limit.above is not None]
         ranks = [limit.severity.rank for limit in sorted(above, key=lambda limit: limit.above or 0)]
         assert ranks == sorted(set(ranks))
+
+
+@every_kind
+def test_a_power_cut_two_days_of_heat_and_every_fault_leave_values_plausible(one: DeviceKind) -> None:
+    """Also those that many faults at once and hours without anybody push as far as they go."""
+    device = one.simulate(random.Random(one.id))
+    device.place("smart_classroom", 1)
+    for fault in one.faults:
+        if fault not in GENERAL_FAULTS:
+            device.fail(fault)
+    hot = RoomConditions(occupied_people=60, lesson=True, outdoor_c=41, outdoor_lux=90_000, age_years=14)
+    for hour in range(48):
+        device.step(hot if hour % 3 else RoomConditions(outdoor_c=20, age_years=14), 3600)
+        for name, value in device.read().items():
+            metric = one.metric(name)
+            assert metric is not None
+            assert metric.plausible(value), (name, value)
+
+
+@every_kind
+def test_labels_are_vietnamese_and_its_places_are_types_of_room(one: DeviceKind) -> None:
+    titles = [limit.title_vi for metric in one.metrics for limit in metric.limits]
+    assert len(set(titles)) == len(titles), "two alarms of a kind can be told apart"
+    titles.append(one.offline.title_vi)
+    assert all(any(letter > "\x7f" for letter in title) for title in titles), "an alarm is told in Vietnamese"
+    assert set(one.simulated.rooms) <= set(ROOM_TYPES)
+
+
+@every_kind
+def test_no_kind_names_people_or_holds_pictures(one: DeviceKind) -> None:
+    private = ("user", "pupil", "teacher", "face", "image", "picture", "photo", "audio")
+    for metric in one.metrics:
+        assert metric.datatype not in (DataType.Bytes, DataType.File)
+        assert not any(word in metric.name.lower() for word in private)
 
 
 @every_kind
@@ -136,9 +177,15 @@ def test_every_fault_breaks_and_heals(one: DeviceKind) -> None:
 
 
 @every_kind
-def test_without_power_nothing_answers(one: DeviceKind) -> None:
+def test_without_power_nothing_answers_for_longer_than_its_battery_lasts(one: DeviceKind) -> None:
     device = one.simulate(random.Random(1))
     device.step(RoomConditions(powered=False), 10)
+    battery = next((metric.name for metric in one.metrics if metric.role == "battery"), None)
+    if battery is not None:
+        before = device.read()[battery]
+        device.step(RoomConditions(powered=False), 300)
+        assert device.read()[battery] < before
+        device.step(RoomConditions(powered=False), 86_400)
     with pytest.raises(UnreachableError) as caught:
         device.read()
     assert caught.value.reason == "powered_off"

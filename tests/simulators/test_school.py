@@ -8,7 +8,8 @@ import pytest
 
 from devices.kind import kinds
 from devices.province import schools
-from simulators.plan import plan_province, plan_school
+from devices.simulation import ROOM_TYPES, TEACHING_ROOMS
+from simulators.plan import offices, plan_province, plan_school
 from simulators.scenario import FaultKind
 from simulators.school import ANY_DEVICE, LivingSchool, Observation
 
@@ -41,8 +42,11 @@ def test_a_province_is_the_same_for_the_same_seed_and_has_rooms_by_level() -> No
     assert plan_province(SCHOOLS, 7) == plan_province(SCHOOLS, 7)
     assert plan_province(SCHOOLS, 7) != plan_province(SCHOOLS, 8)
     for plan in plan_province(SCHOOLS, 7, known=KINDS):
-        assert 4 <= len(plan.rooms) <= 6
-        assert len(plan.devices) == 1 + 3 * len(plan.rooms)
+        teaching = [room for room in plan.rooms if room.type in TEACHING_ROOMS]
+        assert 4 <= len(teaching) <= 6
+        assert len(plan.rooms) - len(teaching) <= 2
+        held = sum(room.type == "conference_room" for room in plan.rooms)
+        assert len(plan.devices) == 1 + 2 * len(teaching) + len(plan.rooms) + held
         assert len({device.device for device in plan.devices}) == len(plan.devices)
         assert {device.kind for device in plan.devices} <= set(KINDS)
         assert plan.node == f"{plan.school.code}-a1"
@@ -150,7 +154,67 @@ def test_projectors_stand_where_no_display_does() -> None:
                 "room_air",
                 "relay",
             }
-            assert len(screens) == 1
+            assert len(screens) == (room.type != "server_room")
+
+
+def test_offices_and_the_operations_centre_report_like_schools_do() -> None:
+    places = {place.code: plan_school(place, 7) for place in offices()}
+    assert len(places) == 10
+    types = {code: [room.type for room in plan.rooms] for code, plan in places.items()}
+    assert types["PGD-703"] == ["conference_room"]
+    assert types["SGDDT"] == ["operations_centre", "server_room", "conference_room"]
+    cells = [device for device in places["SGDDT"].devices if device.kind == "wall_cell"]
+    assert [cell.number for cell in cells] == list(range(1, 13))
+    assert len({cell.device for cell in cells}) == 12
+    with_codec = [
+        plan.school.code
+        for plan in plan_province([*schools(), *offices()], 7)
+        if any(device.kind == "conference_codec" for device in plan.devices)
+    ]
+    assert len(with_codec) == 9 + 9 + 1, "nine offices, nine upper secondary schools, the department"
+
+
+def test_every_kind_and_every_type_of_room_is_somewhere_in_the_demonstration() -> None:
+    plans = plan_province([*SCHOOLS, *offices()], 1)
+    assert {device.kind for plan in plans for device in plan.devices} == set(kinds())
+    assert {room.type for plan in plans for room in plan.rooms} == set(ROOM_TYPES)
+
+
+@pytest.mark.parametrize("wanted", [1, 20, 60])
+def test_a_school_has_as_many_devices_as_asked_for(wanted: int) -> None:
+    plans = plan_province(SCHOOLS, 7, devices_per_school=wanted)
+    assert {len(plan.devices) for plan in plans} == {wanted}
+    assert all(
+        {device.room for device in plan.devices} <= {"-", *(r.code for r in plan.rooms)} for plan in plans
+    )
+    assert len({device.device for device in plans[0].devices}) == wanted
+
+
+def test_an_air_conditioner_is_felt_by_its_room() -> None:
+    hot = 1_764_036_300_000 + 5 * 3_600_000
+    cooled: list[float] = []
+    warm: list[float] = []
+    for place in SCHOOLS:
+        school = LivingSchool(plan_school(place, 1), kinds(), 1, ageing=False)
+        for minute in range(0, 40, 5):
+            school.live(hot + minute * 60_000)
+        for room in school.plan.rooms:
+            unit = school.devices.get(f"{room.code.lower()}-ac")
+            air = school.devices[f"{room.code.lower()}-air"]
+            if air.values["Occupancy"] > 10:
+                on = unit is not None and unit.values["Power"]
+                (cooled if on else warm).append(air.values["Temperature"])
+    assert sum(cooled) / len(cooled) < sum(warm) / len(warm) - 2
+
+
+def test_the_operations_centre_wakes_its_wall_in_the_morning() -> None:
+    department = next(place for place in offices() if place.code == "SGDDT")
+    school = LivingSchool(plan_school(department, 1), kinds(), 1, ageing=False)
+    powers = []
+    for hour in (5, 9, 20):  # of a Tuesday, local time
+        school.live(MONDAY_0905_MS + (hour - 9) * 3_600_000)
+        powers.append(school.devices["dh1-cell-07"].values["Power"])
+    assert powers == ["standby", "on", "standby"]
 
 
 SIXTH = '''

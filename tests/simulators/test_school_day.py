@@ -29,7 +29,7 @@ seeds = st.integers(0, 2**32)
 
 
 def room(level: str = "THPT", **changes: float) -> RoomTraits:
-    use = {"age_years": 4.0, "morning_use": 1.0, "afternoon_use": 1.0} | changes
+    use: dict[str, Any] = {"age_years": 4.0, "morning_use": 1.0, "afternoon_use": 1.0} | changes
     return RoomTraits(school="D703-THPT-02", code="P101", level=level, seats=40, **use)
 
 
