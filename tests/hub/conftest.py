@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -13,6 +13,7 @@ import pytest
 
 from hub.broker import unused_port
 from hub.database import Database, migrate
+from tests.hub.telemetry.influx_server import Influx
 
 _POSTGRES_ACCOUNT = "postgres"
 
@@ -79,6 +80,14 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def influx(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
+    """An InfluxDB on a free loopback port, one for all tests; each makes databases of its own."""
+    running = Influx(program("influxd"), tmp_path_factory.mktemp("influx"))
+    yield running
+    running.stop()
 
 
 @pytest.fixture

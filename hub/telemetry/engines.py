@@ -1,0 +1,33 @@
+"""Opens the telemetry engine that a URL names; only that engine's libraries are loaded."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from hub.telemetry.influxdb_address import SCHEMES, parse_address
+from hub.telemetry.port import TelemetryReader, TelemetryWriter
+
+
+def open_writer(url: str, token: str = "") -> TelemetryWriter:
+    """Open the engine for writing; a server is asked nothing before the first write.
+
+    `token` wins over one inside the URL. Raises `TelemetryError` for a URL that names no engine.
+    """
+    if urlsplit(url).scheme in SCHEMES:
+        from hub.telemetry.influxdb import InfluxWriter
+
+        return InfluxWriter(parse_address(url, token))
+    from hub.telemetry.sqlite import SqliteWriter, path_of
+
+    return SqliteWriter(path_of(url))
+
+
+def open_reader(url: str, token: str = "") -> TelemetryReader:
+    """Open the engine for reading; nothing is asked before the first question."""
+    if urlsplit(url).scheme in SCHEMES:
+        from hub.telemetry.influxdb_reader import InfluxReader
+
+        return InfluxReader(parse_address(url, token))
+    from hub.telemetry.sqlite import SqliteReader, path_of
+
+    return SqliteReader(path_of(url))
