@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prometheus_client import Gauge
 
 from hub.accounts import service as accounts
+from hub.alarms import service as alarms
 from hub.database import Database
 from hub.database.lease import give_up_lease, take_lease
 from hub.organisation import service as organisation
@@ -27,6 +28,7 @@ ROOMS_EVERY_MS = 30_000
 CLEAN_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
 KEEP_PRESENCE_MS = 400 * DAY_MS
+KEEP_ALARMS_MS = 400 * DAY_MS
 KEEP_QUARANTINE_MS = 90 * DAY_MS
 
 
@@ -72,6 +74,7 @@ class ControlRole:
                     presence_before_ms=now_ms - KEEP_PRESENCE_MS,
                     quarantine_before_ms=now_ms - KEEP_QUARANTINE_MS,
                 )
+                await alarms.forget_closed(session, now_ms - KEEP_ALARMS_MS)
                 self._cleaned_ms = now_ms
 
     def _lead(self, leading: bool) -> None:

@@ -15,17 +15,25 @@ Plain = bool | int | float | str | None
 
 
 class AlarmState(StrEnum):
-    """Where an alarm stands: `suppressed` is the consequence of another alarm, `normal` is closed."""
+    """Where an alarm stands.
+
+    `suppressed` is the consequence of another alarm, `shelved` was put aside by somebody until a time,
+    `normal` is closed.
+    """
 
     UNACKNOWLEDGED = "unacknowledged"
     ACKNOWLEDGED = "acknowledged"
     RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
     SUPPRESSED = "suppressed"
+    SHELVED = "shelved"
     NORMAL = "normal"
 
 
-OPEN = frozenset(AlarmState) - {AlarmState.SUPPRESSED, AlarmState.NORMAL}
-"""What is counted and listed as open everywhere: standing, or over but not acknowledged; not suppressed."""
+OPEN = frozenset(
+    {AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED}
+)  # fmt: skip
+"""What is counted and listed as open everywhere: standing, or over but not acknowledged; not suppressed and
+not shelved."""
 
 
 class ChangeKind(StrEnum):
@@ -38,6 +46,11 @@ class ChangeKind(StrEnum):
     SUPPRESSED = "suppressed"
     UNSUPPRESSED = "unsuppressed"
     ACKNOWLEDGED = "acknowledged"
+    FLAPPING = "flapping"
+    STEADY = "steady"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    COMMENTED = "commented"
     CLOSED = "closed"
 
 
@@ -56,8 +69,10 @@ class Subject:
 class Alarm:
     """One alarm as the API, the live mirror and the event stream show it; times are UTC epoch ms.
 
-    `condition` is `high`, `low`, `state`, `offline` or `school_down`; `metric` is empty for the last two
-    except that a school cut by its link names the link's metric.
+    `condition` is `high`, `low`, `state`, `stale`, `offline` or `school_down`; `metric` is empty for the
+    last two except that a school cut by its link names the link's metric. `raised_count` says how often it
+    rose; with `flapping_since_ms` it comes and goes, and whether it is so at this very moment is not said.
+    A shelf that is over keeps its four fields; whether it is shelved now says `state` alone.
     """
 
     id: str
@@ -83,10 +98,16 @@ class Alarm:
     acknowledged_by: str | None = None
     comment: str | None = None
     suppressed_by: str | None = None
+    raised_count: int = 1
+    flapping_since_ms: int | None = None
+    shelved_ms: int | None = None
+    shelved_until_ms: int | None = None
+    shelved_by: str | None = None
+    shelved_why: str | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether it is not closed; a suppressed one is kept too, though nobody has to look at it."""
+        """Whether it is not closed; suppressed and shelved ones are kept too."""
         return self.state is not AlarmState.NORMAL
 
 

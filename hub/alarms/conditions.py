@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from devices.kind import Limit, Metric, Severity
 from hub.alarms.alarm import Plain, Subject
+
+if TYPE_CHECKING:
+    from hub.alarms.flapping import Flap
 
 INFINITY = math.inf
 
 
 class Side(StrEnum):
-    """On which side of its threshold a value is wrong; `offline` knows no value."""
+    """On which side of its threshold a value is wrong; `offline` and `stale` know no value."""
 
     ABOVE = "above"
     BELOW = "below"
     EQUALS = "equals"
     NOT_EQUALS = "not_equals"
     OFFLINE = "offline"
+    STALE = "stale"
 
 
 @dataclass(slots=True, eq=False)
@@ -90,10 +95,11 @@ class Step(Timed):
 
 @dataclass(slots=True, eq=False)
 class Condition:
-    """What can be wrong in one way with one subject: `high`, `low`, `state`, `offline`, `school_down`.
+    """One way to be wrong of one subject: `high`, `low`, `state`, `stale`, `offline`, `school_down`.
 
     It has at most one alarm, whose severity is that of its worst active step. `ghost` marks a condition
-    known only from an alarm that was open before a restart: active until it is heard of again.
+    known only from an alarm that was open before a restart: active until it is heard of again. `began_ms` is
+    when what is observed last began to be wrong, by the time of the observation.
     """
 
     subject: Subject
@@ -105,10 +111,18 @@ class Condition:
     reason: str = ""
     alarm_id: str | None = None
     last_raised_ms: int = -1
+    began_ms: int = 0
+    flap: Flap | None = None
+    shelf: Shelf | None = None
     ghost: bool = False
     scopes: tuple[Scope, ...] = ()
     heads: Scope | None = None
     feeds: Scope | None = None
+
+    @property
+    def shelved(self) -> bool:
+        """Whether somebody put its alarm aside."""
+        return self.shelf is not None
 
     @property
     def active(self) -> bool:
@@ -123,6 +137,13 @@ class Condition:
     def worst(self) -> Step | None:
         """The most severe active step."""
         return max((s for s in self.steps if s.active), key=lambda s: s.severity.rank, default=None)
+
+
+@dataclass(slots=True, eq=False)
+class Shelf(Timed):
+    """Puts a condition's alarm aside until it is woken."""
+
+    condition: Condition
 
 
 @dataclass(slots=True, eq=False)

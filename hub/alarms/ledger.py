@@ -53,16 +53,18 @@ class Ledger:
                 self.become(condition, ChangeKind.SUPPRESSED, at_ms, state=AlarmState.SUPPRESSED,
                              suppressed_by=by)  # fmt: skip
             else:
-                self.become(condition, ChangeKind.UNSUPPRESSED, at_ms, state=shown_state(alarm),
-                             suppressed_by=None)  # fmt: skip
+                self.become(condition, ChangeKind.UNSUPPRESSED, at_ms, suppressed_by=None,
+                            state=shown_state(alarm, shelved=condition.shelved))  # fmt: skip
 
     def raise_(self, condition: Condition, severity: Severity, since_ms: int, said: dict[str, Plain]) -> None:
         """Raises the condition's alarm, or the returned one again; suppressed from the start if covered."""
         by = self.cover(condition)
-        state = AlarmState.SUPPRESSED if by else AlarmState.UNACKNOWLEDGED
+        uncovered = AlarmState.SHELVED if condition.shelved else AlarmState.UNACKNOWLEDGED
+        state = AlarmState.SUPPRESSED if by else uncovered
         if condition.alarm_id is not None:
+            count = self.open[condition.alarm_id].raised_count + 1
             self.become(condition, ChangeKind.REACTIVATED, since_ms, severity=severity, state=state,
-                         suppressed_by=by, returned_ms=None, **said)  # fmt: skip
+                         suppressed_by=by, returned_ms=None, raised_count=count, **said)  # fmt: skip
             return
         raised_ms = max(since_ms, condition.last_raised_ms + 1)
         s = condition.subject
@@ -74,12 +76,14 @@ class Ledger:
         self._tell(ChangeKind.RAISED, raised_ms, alarm)
 
     def return_(self, condition: Condition, at_ms: int) -> None:
-        """The condition is over: the alarm closes, or waits to be acknowledged."""
+        """The condition is over: the alarm closes, waits to be acknowledged, or stays on its shelf."""
         assert condition.alarm_id is not None
         alarm = self.open[condition.alarm_id]
         # nobody was told of a suppressed alarm, or its parent told it all: nothing is left to acknowledge
         waits = alarm.state is AlarmState.UNACKNOWLEDGED
         state = AlarmState.RETURNED_UNACKNOWLEDGED if waits else AlarmState.NORMAL
+        if condition.shelved:  # should it rise again before the shelf ends, it is to stay quiet
+            state = alarm.state
         self.become(condition, ChangeKind.RETURNED, at_ms, state=state, returned_ms=at_ms)
 
     def become(self, condition: Condition, kind: ChangeKind, at_ms: int, **changed: object) -> None:
@@ -89,6 +93,9 @@ class Ledger:
         self._tell(kind, at_ms, alarm)
         if not alarm.is_open:
             condition.alarm_id = None
+            if condition.shelf is not None:
+                condition.shelf.due_ms = None
+                condition.shelf = None
             del self.holder[alarm.id]
             for scope in condition.scopes:
                 scope.members.pop(condition, None)
@@ -107,14 +114,23 @@ class Ledger:
 
 
 def acknowledged_state(state: AlarmState) -> AlarmState:
-    """Where an acknowledgement leads to: a returned alarm closes, a suppressed one stays suppressed."""
+    """Where an acknowledgement leads to: a returned alarm closes, one that is not shown stays so."""
     if state is AlarmState.RETURNED_UNACKNOWLEDGED:
         return AlarmState.NORMAL
     return AlarmState.ACKNOWLEDGED if state is AlarmState.UNACKNOWLEDGED else state
 
 
-def shown_state(alarm: Alarm) -> AlarmState:
+def shown_state(alarm: Alarm, *, shelved: bool) -> AlarmState:
     """What a suppressed alarm becomes when nothing suppresses it any more."""
+    if shelved:
+        return AlarmState.SHELVED
     if alarm.acknowledged_ms is not None:
         return AlarmState.ACKNOWLEDGED
     return AlarmState.UNACKNOWLEDGED if alarm.returned_ms is None else AlarmState.RETURNED_UNACKNOWLEDGED
+
+
+def unshelved_state(alarm: Alarm) -> AlarmState:
+    """What a shelved alarm becomes when its shelf ends: what is over meanwhile has no more to say."""
+    if alarm.returned_ms is not None:
+        return AlarmState.NORMAL
+    return AlarmState.SUPPRESSED if alarm.suppressed_by else shown_state(alarm, shelved=False)

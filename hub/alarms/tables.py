@@ -2,17 +2,27 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base, Milliseconds, RowId
 
 
 class AlarmRow(Base):
-    """An alarm as it is now; closed ones stay as history with state `normal`."""
+    """An alarm as it is now; closed ones stay as history with state `normal`.
+
+    `rank` orders by severity, `search` holds what is searched for without diacritics, `changed_ms` is the
+    instant of the latest change.
+    """
 
     __tablename__ = "alarm"
-    __table_args__ = (Index(None, "state", "raised_ms"), Index(None, "school", "raised_ms"))
+    __table_args__ = (
+        Index(None, "state", "raised_ms"),
+        Index(None, "school", "raised_ms"),
+        Index(None, "node", "raised_ms"),
+        Index(None, "raised_ms", "id"),
+        Index(None, "rank", "raised_ms", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     school: Mapped[str] = mapped_column(String(255))
@@ -37,10 +47,22 @@ class AlarmRow(Base):
     acknowledged_by: Mapped[str | None] = mapped_column(Text)
     comment: Mapped[str | None] = mapped_column(Text)
     suppressed_by: Mapped[str | None] = mapped_column(String(32))
+    raised_count: Mapped[int] = mapped_column(server_default="1")
+    flapping_since_ms: Mapped[Milliseconds | None]
+    shelved_ms: Mapped[Milliseconds | None]
+    shelved_until_ms: Mapped[Milliseconds | None]
+    shelved_by: Mapped[str | None] = mapped_column(Text)
+    shelved_why: Mapped[str | None] = mapped_column(Text)
+    changed_ms: Mapped[Milliseconds] = mapped_column(server_default="0")
+    rank: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    search: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class AlarmEvent(Base):
-    """One step in an alarm's life; never changed, never deleted before its alarm."""
+    """One step in an alarm's life; never changed, never deleted before its alarm.
+
+    `cause` is the alarm that suppressed it.
+    """
 
     __tablename__ = "alarm_event"
     __table_args__ = (UniqueConstraint("alarm_id", "ts_ms", "kind"),)
@@ -53,3 +75,4 @@ class AlarmEvent(Base):
     severity: Mapped[str] = mapped_column(String(16))
     by: Mapped[str | None] = mapped_column(Text)
     comment: Mapped[str | None] = mapped_column(Text)
+    cause: Mapped[str | None] = mapped_column(String(32))

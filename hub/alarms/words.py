@@ -11,6 +11,7 @@ LINK_DOWN = ("Đường truyền báo đứt", "The link reports down")
 
 REASONS: dict[str, tuple[str, str]] = {
     "silence": ("không còn tín hiệu", "fell silent"),
+    "unanswered": ("im lặng và không trả lời khi được hỏi", "silent, and did not answer when asked"),
     "will": ("nút biên mất kết nối đột ngột", "edge node lost without goodbye"),
     "goodbye": (
         "nút biên dừng có báo trước và chưa trở lại",
@@ -69,6 +70,16 @@ def stated(metric: Metric, value: Plain) -> tuple[str, str]:
     return f"{metric.label_vi}: {value}", f"{metric.label_en}: {value}"
 
 
+def old(metric: Metric) -> tuple[str, str]:
+    """`Nhiệt độ: không có giá trị mới trong 36 giờ` and the same in English."""
+    seconds = metric.stale_after_s or 0
+    count, vi, en = (seconds / 3600, "giờ", "h") if seconds >= 7200 else (seconds / 60, "phút", "min")
+    return (
+        f"{metric.label_vi}: không có giá trị mới trong {count:.0f} {vi}",
+        f"{metric.label_en}: no new value for {count:.0f} {en}",
+    )
+
+
 def sentence(text: str) -> str:
     """The same with a capital letter."""
     return text[:1].upper() + text[1:]
@@ -80,6 +91,10 @@ def said(condition: Condition, step: Step) -> dict[str, Plain]:
     if metric is None:
         vi, en = reason(condition.reason)
         vi, en = sentence(vi), sentence(en)
+    elif step.side is Side.STALE:
+        vi, en = old(metric)
+        return {"title_vi": step.title_vi, "title_en": step.title_en, "detail_vi": vi, "detail_en": en,
+                "value": None, "limit": step.threshold, "unit": "s"}  # fmt: skip
     elif step.side in (Side.ABOVE, Side.BELOW):
         vi, en = measured(condition.value, metric.unit, step.threshold, metric.decimals)
     else:

@@ -90,10 +90,10 @@ class Records:
         async with self._database.read() as session:
             return list(await alarms.load_open(session))
 
-    async def alarm(self, alarm_id: str) -> Alarm | None:
-        """Read one alarm."""
+    async def alarms(self, ids: list[str]) -> list[Alarm]:
+        """Read the alarms of these ids."""
         async with self._database.read() as session:
-            return await alarms.get_alarm(session, alarm_id)
+            return await alarms.get_alarms(session, ids)
 
     async def quarantined(self, ids: list[int]) -> dict[int, tuple[str, bytes]]:
         """Read quarantined payloads: id to (topic, bytes)."""

@@ -1,4 +1,4 @@
-"""What people decided elsewhere: alarms acknowledged, nodes claimed, quarantined payloads to read again.
+"""What people decided elsewhere: alarms taken on or shelved, nodes claimed, payloads to read again.
 
 The web role commits to the database, then says so on the broker; the database is what counts.
 """
@@ -59,7 +59,8 @@ class Requests:
             if not isinstance(request, dict):
                 continue
             if topic == "hub/changed/alarms":
-                await self._alarm_changed(str(request.get("id")))
+                ids = request.get("ids")
+                await self._alarms_changed([str(one) for one in ids] if isinstance(ids, list) else [])
             elif topic == "hub/changed/registry":
                 await self._registry_changed(str(request.get("group")), str(request.get("node")))
             elif topic == "hub/request/quarantine-replay":
@@ -68,13 +69,9 @@ class Requests:
                     [one for one in ids if isinstance(one, int)] if isinstance(ids, list) else []
                 )
 
-    async def _alarm_changed(self, alarm_id: str) -> None:
-        alarm = await self._records.alarm(alarm_id)
-        if alarm is not None and alarm.acknowledged_by is not None:
-            now_ms = self._now_ms()
-            self._book.acknowledge(
-                alarm_id, alarm.acknowledged_by, alarm.comment, alarm.acknowledged_ms or now_ms
-            )
+    async def _alarms_changed(self, ids: list[str]) -> None:
+        for alarm in await self._records.alarms(ids):
+            self._book.follow(alarm, self._now_ms())
 
     async def _registry_changed(self, group: str, node_id: str) -> None:
         self._directory.claims, self._directory.known_schools = await self._records.decisions()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from hub.alarms.alarm import OPEN
+from hub.alarms.counting import cuts_off, is_open, is_standing
 from hub.live.documents import Document
 
 __all__ = [
     "SEVERITIES",
     "SEVERITY_RANK",
     "Document",
+    "cuts_off",
     "is_open",
     "is_present",
     "is_standing",
@@ -38,18 +39,8 @@ def is_present(document: Document) -> bool:
     return is_there(presence["state"], presence.get("reason", ""))
 
 
-def is_open(alarm: Document) -> bool:
-    """Whether somebody may have to look at it: it stands or is not acknowledged, and is not suppressed."""
-    return alarm["state"] in OPEN
-
-
-def is_standing(alarm: Document) -> bool:
-    """Whether what it says is still so; a returned alarm only waits for somebody to note it."""
-    return is_open(alarm) and alarm.get("returned_ms") is None
-
-
 def unreachable(nodes: Collection[Document], alarms: Iterable[Document]) -> set[str]:
     """The schools that are cut off, or of whose nodes none is there: nothing in them is online."""
     heard, there = {n["school"] for n in nodes}, {n["school"] for n in nodes if is_present(n)}
-    cut = {a["school"] for a in alarms if a["condition"] == "school_down" and a.get("returned_ms") is None}
+    cut = {alarm["school"] for alarm in alarms if cuts_off(alarm)}
     return (heard - there) | cut

@@ -15,7 +15,7 @@ import orjson
 from hub.live.documents import Document, Key, key_of
 from hub.live.fanout import Fanout
 from hub.live.picture import Picture
-from hub.live.rules import is_open, is_present, is_standing
+from hub.live.rules import cuts_off, is_open, is_present, is_standing
 from hub.wall.minutes import MinuteHistory, Minutes, line_series
 from hub.wall.rules import (
     HISTORY,
@@ -123,8 +123,8 @@ class WallFeed:
             if alarm is None or not self._mine(alarm["school"]):
                 continue
             tally = self._tallies[alarm["school"]]
-            if alarm["condition"] == "school_down":
-                tally.down += step * (alarm.get("returned_ms") is None)
+            if cuts_off(alarm):
+                tally.down += step
             elif is_standing(alarm):
                 tally.standing[alarm["severity"]] += step
             self._dirty_schools.add(alarm["school"])

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from statistics import median_low
 from typing import Any
 
-from hub.live.rules import Document, is_open, is_present, is_standing, is_there
+from hub.alarms.counting import count
+from hub.live.rules import Document, is_present, is_standing, is_there
 
 SEVERITY_RANK = {"critical": 3, "major": 2, "minor": 1}
 SHOWN_ALARMS = 200
@@ -190,8 +191,9 @@ def figures(
 ) -> dict[str, Any]:
     """The figures of the wall's top row, without their history.
 
-    `alarms_open` counts what `GET /api/v1/alarms?state=open` lists, `alarms_by_severity` divides it, and
-    `alarms_returned` says how many of them are over and only wait to be acknowledged.
+    Alarms are counted by `hub.alarms.counting`: `alarms_open` is what `GET /api/v1/alarms?state=open` lists,
+    `alarms_by_severity` divides it, and `alarms_returned` says how many of them are over and only wait to be
+    acknowledged.
     """
     total = rooms_online = rooms = devices_online = devices = online = 0
     for state, room_on, room_all, device_on, device_all in rows:
@@ -201,15 +203,7 @@ def figures(
         rooms += room_all
         devices_online += device_on
         devices += device_all
-    severities = dict.fromkeys(SEVERITY_RANK, 0)
-    unacknowledged = returned = suppressed = 0
-    for alarm in alarms:
-        if not is_open(alarm):
-            suppressed += 1
-            continue
-        severities[alarm["severity"]] += 1
-        unacknowledged += alarm["state"] == "unacknowledged"
-        returned += not is_standing(alarm)
+    counts = count(alarms)
     known = list(uplinks)
     return {
         "schools_online": online,
@@ -221,11 +215,13 @@ def figures(
         "rx_kbps": _sum(u.rx_kbps for u in known),
         "tx_kbps": _sum(u.tx_kbps for u in known),
         "capacity_kbps": _sum(u.capacity_kbps for u in known),
-        "alarms_open": sum(severities.values()),
-        "alarms_unacknowledged": unacknowledged,
-        "alarms_returned": returned,
-        "alarms_suppressed": suppressed,
-        "alarms_by_severity": severities,
+        "alarms_open": counts.open,
+        "alarms_unacknowledged": counts.unacknowledged,
+        "alarms_returned": counts.returned,
+        "alarms_suppressed": counts.suppressed,
+        "alarms_shelved": counts.shelved,
+        "alarms_flapping": counts.flapping,
+        "alarms_by_severity": counts.by_severity,
     }
 
 

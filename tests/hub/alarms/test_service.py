@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from devices.kind import Severity
-from hub.alarms import api, service
+from hub.alarms import api, listing, service
 from hub.alarms.alarm import Alarm, AlarmChange, ChangeKind
 from hub.alarms.rules import AlarmBook, AlarmState
 from hub.alarms.schemas import AlarmFilter
@@ -63,8 +63,8 @@ async def test_recording_twice_changes_nothing_and_people_win(database: Database
     book.observe(watch, False, T0 + 9_000, T0 + 9_000)
     async with database.write() as session:
         await service.record_changes(session, book.due(T0 + 9_000))
-        events = await service.history(session, name)
-        assert [(e.kind, e.ts_ms - T0, e.by) for e in events] == [
+        events = await listing.history(session, name)
+        assert [(e.kind, e.ts_ms - T0, e.by) for e, _ in events] == [
             ("raised", 0, None), ("acknowledged", 5_000, "Lê Lan"), ("returned", 9_000, None),
         ]  # fmt: skip
         assert await service.load_open(session) == []
@@ -138,12 +138,12 @@ async def test_api_lists_shows_and_acknowledges(database: Database) -> None:
         assert (done.status_code, done.json()["acknowledged_by"], done.json()["comment"]) == (
             200, "Lê Lan", "đang tới",
         )  # fmt: skip
-        assert said.messages == [("hub/changed/alarms", {"id": name})]
+        assert said.messages == [("hub/changed/alarms", {"ids": [name]})]
         again = await client.post(f"/api/v1/alarms/{name}/acknowledge", json={"comment": ""})
         assert again.status_code == 409
         assert (await client.post("/api/v1/alarms/none/acknowledge", json={})).status_code == 404
         detail = (await client.get(f"/api/v1/alarms/{name}")).json()
-        assert [step["kind"] for step in detail["history"]] == ["raised", "acknowledged"]
+        assert [step["event"] for step in detail["events"]] == ["raised", "acknowledged"]
         assert (await client.get("/api/v1/alarms?cursor=nonsense")).status_code == 422
 
 
@@ -169,7 +169,7 @@ async def test_a_wrong_state_is_one_error_that_names_what_is_allowed(database: D
 
 
 async def test_open_is_what_the_wall_counts_and_suppressed_the_rest(database: Database) -> None:
-    base, states = Alarm(**alarm("0", SCHOOL)), dict(zip("12345", AlarmState, strict=True))
+    base, states = Alarm(**alarm("0", SCHOOL)), dict(zip("123456", AlarmState, strict=True))
     changes = [
         AlarmChange(ChangeKind.RAISED, T0, replace(base, id=name, state=state, severity=Severity.MAJOR))
         for name, state in states.items()
@@ -189,4 +189,6 @@ async def test_open_is_what_the_wall_counts_and_suppressed_the_rest(database: Da
         assert len(found) == counted["alarms_open"] == counted["alarms_by_severity"]["major"]
         assert await listed("suppressed") == {"suppressed"}
         assert counted["alarms_suppressed"] == 1
-        assert len(await listed("all")) == 5
+        assert await listed("shelved") == {"shelved"}
+        assert counted["alarms_shelved"] == 1
+        assert len(await listed("all")) == 6
