@@ -32,6 +32,7 @@ from hub.control import ControlRole
 from hub.database import Database, migrate
 from hub.events import Events
 from hub.live import api as live_api
+from hub.live import schools_api
 from hub.live.inventory import Inventory
 from hub.live.picture import Picture
 from hub.organisation import api as organisation_api
@@ -63,6 +64,7 @@ ROUTERS = (
     registry_api.router,
     alarms_api.router,
     live_api.router,
+    schools_api.router,
     wall_api.router,
     telemetry_api.router,
     views_api.router,

@@ -2,20 +2,21 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from hub.alarms.counting import count
 from hub.errors import NotFound
-from hub.live.documents import Document, Key, Mirrored, born, key_of
+from hub.live.documents import Document, Key, Mirrored
 from hub.live.inventory import Inventory, Sort
 from hub.live.listing import Severity, State, Wanted, described, facets, found, page_after, row
+from hub.live.nodes import agent_of, node_shown
 from hub.live.picture import Picture
-from hub.live.rules import is_open, is_present, is_standing, unreachable
-from hub.live.schemas import CurrentMetric, DeviceDetail, DevicePage, Facets, Node, Presence, Status
+from hub.live.rules import is_present, unreachable
+from hub.live.schemas import DeviceDetail, DevicePage, Facets, Node, Status
 from hub.live.search import matches
-from hub.live.tiles import shown
 from hub.web.access import permission
 from hub.web.principal import Principal, Schools
 from hub.web.requests import Page, PageQuery, encode_cursor
@@ -102,7 +103,7 @@ async def get_device(
                        fix="list the devices to see what there is")  # fmt: skip
     agent = picture.get((group, node, ""))
     return answer(
-        {**row(entry), "metrics": described(entry.document), "agent": _agent(agent) if agent else None}
+        {**row(entry), "metrics": described(entry.document), "agent": agent_of(agent) if agent else None}
     )
 
 
@@ -120,7 +121,7 @@ async def list_nodes(
         found.append((key, document))
         if len(found) > paging.limit:
             break
-    return paging.page(found, lambda row: row[0][:2], lambda row: _node(picture, *row))
+    return paging.page(found, lambda row: row[0][:2], lambda row: node_shown(picture, *row))
 
 
 @router.get("/nodes/{group}/{node}")
@@ -130,7 +131,7 @@ async def get_node(picture: Live, who: DeviceReader, group: str, node: str) -> N
     if document is None or not _may_see(document, who.schools("devices.read")):
         raise NotFound("there is no such node", field="node", value=f"{group}/{node}",
                        fix="list the nodes to see what there is")  # fmt: skip
-    return _node(picture, (group, node, ""), document)
+    return node_shown(picture, (group, node, ""), document)
 
 
 @router.get("/status", tags=["status"])
@@ -146,7 +147,7 @@ async def status(request: Request, picture: Live, who: StatusReader) -> Status:
         if _may_see(document, schools):
             (devices if document["device"] else nodes).append(document)
     alarms = [a for a in picture.alarms.values() if schools is None or a["school"] in schools]
-    away = unreachable(nodes, alarms)
+    away, counts = unreachable(nodes, alarms), count(alarms)
     return Status(
         ts_ms=request.app.state.now_ms(),
         data_ms=picture.data_ms,
@@ -157,10 +158,12 @@ async def status(request: Request, picture: Live, who: StatusReader) -> Status:
         nodes_unclaimed=sum(not node.get("claimed") for node in nodes),
         devices=len(devices),
         devices_online=sum(is_present(device) and device["school"] not in away for device in devices),
-        alarms_open=sum(map(is_open, alarms)),
-        alarms_unacknowledged=sum(alarm["state"] == "unacknowledged" for alarm in alarms),
-        alarms_returned=sum(is_open(alarm) and not is_standing(alarm) for alarm in alarms),
-        alarms_suppressed=sum(not is_open(alarm) for alarm in alarms),
+        alarms_open=counts.open,
+        alarms_unacknowledged=counts.unacknowledged,
+        alarms_returned=counts.returned,
+        alarms_suppressed=counts.suppressed,
+        alarms_shelved=counts.shelved,
+        alarms_flapping=counts.flapping,
         ingest={
             shard: {name: value for name, value in beat.items() if not isinstance(value, (dict, list))}
             for shard, beat in picture.shards.items()
@@ -186,55 +189,3 @@ def _readable(
 
 def _may_see(document: Document, schools: Schools) -> bool:
     return schools is None or (bool(document.get("claimed")) and document["school"] in schools)
-
-
-def _agent(node: Mirrored) -> dict[str, Any]:
-    box = node.outbox
-    return {
-        "node": node.node,
-        "presence": node.presence,
-        "software": node.software,
-        "simulated": node.simulated,
-        "clock_offset_ms": node.clock_offset_ms,
-        "skew_ms": node.skew_ms,
-        "last_heard_ms": node.heard_ms,
-        "outbox": box
-        and {
-            "position": box.position,
-            "stored": box.stored,
-            "first": box.stored + 1 if box.position > box.stored else None,
-            "unacknowledged": box.waiting,
-            "lost": box.lost,
-        },
-    }
-
-
-def _metrics(document: Mirrored) -> list[CurrentMetric]:
-    return [CurrentMetric(**shown(name, reading)) for name, reading in document.metrics.items()]
-
-
-def _node(picture: Picture, key: Key, document: Mirrored) -> Node:
-    keys = picture.sorted_keys()
-    first = bisect_right(keys, key)
-    mine = []
-    for other in keys[first:]:
-        if other[:2] != key[:2]:
-            break
-        mine.append(other)
-    devices = [d for d in map(picture.get, mine) if d is not None]
-    presence = document.presence
-    return Node(
-        group=key[0],
-        node=key[1],
-        school=document.school,
-        claimed=document.claimed,
-        simulated=document.simulated,
-        software=document.software,
-        clock_offset_ms=document.clock_offset_ms,
-        skew_ms=document.skew_ms,
-        presence=Presence(state=presence.state, reason=presence.reason, since_ms=presence.since_ms),
-        alarms=list(document.alarms),
-        devices=[key_of(d)[2] for d in devices],
-        devices_online=sum(map(born, devices)),
-        metrics=_metrics(document),
-    )

@@ -187,4 +187,76 @@ class Status(BaseModel):
     alarms_unacknowledged: int
     alarms_returned: int
     alarms_suppressed: int
+    alarms_shelved: int
+    alarms_flapping: int
     ingest: dict[str, dict[str, Plain]]
+
+
+class SchoolOut(BaseModel):
+    """A school of the organisation."""
+
+    code: str
+    name: str
+    level: str
+    district: str
+    district_name: str | None
+
+
+class SchoolSummary(SchoolOut):
+    """A school with its state (ok, degraded, down, unknown), counts, and its worst open alarm's severity."""
+
+    state: str
+    since_ms: int | None
+    rooms: int
+    devices: int
+    devices_online: int
+    nodes: int
+    nodes_online: int
+    alarms_open: int
+    severity: str | None
+
+
+class SchoolPage(BaseModel):
+    """A page of schools; `total` counts all pages together."""
+
+    items: list[SchoolSummary]
+    next_cursor: str | None
+    total: int
+
+
+class PathStep(BaseModel):
+    """One element of the way from the province to the devices; `node` names the agent it is.
+
+    `id` is province, district, school_uplink, agent (once for each) or devices.
+    """
+
+    id: str
+    label_vi: str
+    label_en: str
+    state: str
+    since_ms: int | None
+    alarm_id: str | None
+    detail_vi: str
+    detail_en: str
+    node: str | None
+
+
+class RoomDevices(BaseModel):
+    """A room with its devices; the code `-` is the school as a whole."""
+
+    code: str
+    name: str | None
+    type: str | None
+    devices: list[Device]
+
+
+class SchoolDetail(BaseModel):
+    """Everything in a school, and the way to it."""
+
+    school: SchoolOut
+    state: str
+    since_ms: int | None
+    path: list[PathStep]
+    rooms: list[RoomDevices]
+    nodes: list[Node]
+    alarms_open: int

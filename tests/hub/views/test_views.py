@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 from starlette.requests import HTTPConnection
@@ -28,6 +28,7 @@ LAN = Principal("lan", "Lan", "session", {"account.self": None})
 plain = st.text(st.characters(blacklist_categories=("Cc", "Cs")), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(PAGES["devices"])), plain, max_size=6))
 def test_a_query_keeps_its_filters_and_has_one_form(filters: dict[str, str]) -> None:
     kept = view_query("devices", urlencode(filters))
@@ -36,6 +37,7 @@ def test_a_query_keeps_its_filters_and_has_one_form(filters: dict[str, str]) -> 
     assert view_query("devices", "?" + urlencode(dict(reversed(filters.items())))) == kept
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_a_name_is_kept_in_one_form_or_refused(text: str) -> None:
     with contextlib.suppress(ViewError):
