@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from devices.wire import sparkplug_b_pb2 as pb
 from devices.wire.datatypes import DataType, DatatypeError, known, wrap
 from devices.wire.structures import DataSet, MetaData, MetricValue, Parameter, Payload, PayloadError, Template
+from devices.wire.templates import flatten
 
 _Cell: TypeAlias = (
     pb.Payload.Metric
@@ -19,14 +20,19 @@ _Cell: TypeAlias = (
 )
 
 
-def decode_payload(data: bytes) -> Payload:
-    """Decode a payload. Raises PayloadError with a reason code; never returns half a payload."""
+def decode_payload(data: bytes, *, flat: bool = False) -> Payload:
+    """Decode a payload. Raises PayloadError with a reason code; never returns half a payload.
+
+    `flat`: members in place of template instances, as the hub names them.
+    """
     try:
         message = pb.Payload.FromString(data)
         return Payload(
             ts_ms=message.timestamp if message.HasField("timestamp") else None,
             seq=message.seq if message.HasField("seq") else None,
-            metrics=[_read_metric(metric) for metric in message.metrics],
+            metrics=[
+                _read_metric(metric) for metric in (flatten(message.metrics) if flat else message.metrics)
+            ],
             uuid=message.uuid if message.HasField("uuid") else None,
             body=message.body if message.HasField("body") else None,
         )

@@ -19,6 +19,10 @@ _Cell: TypeAlias = (
 )
 
 
+_QUALITIES = (0, 192, 500)
+"""Bad, good and stale; source: Sparkplug 3.0, 6.4.7."""
+
+
 def encode_payload(payload: Payload, *, datatypes: bool = True) -> bytes:
     """Encode a payload; `datatypes=False` leaves them out, as data messages should.
 
@@ -125,6 +129,8 @@ def _write_properties(out: pb.Payload.PropertySet, properties: Any) -> None:
             datatype = _natural(value)
             if datatype not in BASIC:
                 raise PayloadError("bad_properties", f"{key!r} cannot be of {datatype.name}")
+            if key == "Quality" and value not in _QUALITIES:
+                raise PayloadError("bad_properties", f"{value!r} is no quality; there are 0, 192 and 500")
             # "Quality" must be an Int32 (tck-id-payloads-propertyset-quality-value-type)
             if datatype is DataType.Int64 and -(2**31) <= value < 2**31:
                 datatype = DataType.Int32

@@ -30,9 +30,12 @@ def ndeath_payload(bd_seq: int, ts_ms: int | None = None) -> bytes:
     return encode_payload(Payload(ts_ms=ts_ms, metrics=[bd_seq_metric(bd_seq)]))
 
 
-def rebirth_payload(ts_ms: int) -> bytes:
-    """The command that asks an edge node for all its births again; commands have no sequence number."""
-    wish = MetricValue(REBIRTH, datatype=DataType.Boolean, value=True, ts_ms=ts_ms)
+def rebirth_payload(ts_ms: int, name: str = REBIRTH) -> bytes:
+    """The command that asks an edge node for all its births again; commands have no sequence number.
+
+    `name`: how the node's own birth wrote it, if otherwise (some write `Node Control/rebirth`).
+    """
+    wish = MetricValue(name, datatype=DataType.Boolean, value=True, ts_ms=ts_ms)
     return encode_payload(Payload(ts_ms=ts_ms, metrics=[wish]))
 
 

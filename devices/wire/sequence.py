@@ -60,6 +60,7 @@ class SequenceTracker(Generic[T]):
         """
         if self.expected is None:
             return Order.UNBORN, []
+        seq %= MODULUS  # there are nodes that count on beyond 255
         ahead = (seq - self.expected) % MODULUS
         if ahead == 0:
             ready = [item]

@@ -13,6 +13,7 @@ from typing import Any
 from devices.wire.datatypes import DatatypeError
 from devices.wire.sequence import Order
 from devices.wire.sparkplug_b_pb2 import Payload
+from devices.wire.structures import PayloadError
 from devices.wire.topics import MessageType
 from hub.alarms.rules import AlarmBook
 from hub.ingest.decode import Message
@@ -20,7 +21,7 @@ from hub.ingest.effects import Effects, QuarantineGate
 from hub.ingest.model import BORN, DEAD, Device, Node, Presence
 from hub.ingest.presence import Attendance
 from hub.ingest.rebirth import RebirthRequests
-from hub.ingest.sessions import BirthError, Directory
+from hub.ingest.sessions import BirthError, Directory, metrics_of
 from hub.ingest.values import Values
 from hub.registry.rules import DeviceSeen, NodeSeen
 from hub.telemetry.port import Row
@@ -72,7 +73,12 @@ class Applier:
             tracker = node.tracker
             kind = message.route.type
             try:
-                if message.route.has_position and tracker.expected == payload.seq and not tracker.held:
+                if (
+                    message.route.has_position
+                    and tracker.expected == payload.seq
+                    and not tracker.held
+                    and (payload.seq or payload.HasField("seq"))
+                ):
                     if not node.verified:
                         self.attendance.heard(node, received_ms)
                     node.heard_ms = received_ms
@@ -152,7 +158,7 @@ class Applier:
                 self._refuse(message, error, received_ms, ordinal)
 
     def _refuse(self, message: Message, error: Exception, received_ms: int, ordinal: int) -> None:
-        if isinstance(error, BirthError):
+        if isinstance(error, BirthError | PayloadError):
             reason, _, detail = str(error).partition(": ")
         elif isinstance(error, ValueError):
             reason, detail = "bad_value", str(error)
@@ -243,7 +249,7 @@ class Applier:
         node.verified = True
         node.gap_since_ms = node.left_ms = 0
         self._rebirths.satisfied(node)
-        self._directory.node_birth(node, payload, message.raw)
+        problem = self._directory.node_birth(node, payload, message.raw)
         itself = node.itself
         self.attendance.note(itself, BORN, "birth", received_ms, received_ms)
         for device in node.devices.values():
@@ -254,6 +260,8 @@ class Applier:
         self.effects.nodes[node.group, node.id] = NodeSeen(
             node.group, node.id, received_ms, node.simulated, node.software, school
         )
+        if problem:
+            self._odd(message, problem, received_ms, ordinal)
         self._snapshot(itself, payload, received_ms, ordinal)
         self._release_held(node)
 
@@ -262,7 +270,7 @@ class Applier:
     ) -> None:
         device = self._directory.device(node, message.route.device_id)
         was = device.presence
-        self._directory.device_birth(node, device, payload, message.raw)
+        problem = self._directory.device_birth(node, device, payload, message.raw)
         if was.state == DEAD and was.reason == "rebirth":
             device.presence = Presence(BORN, "birth", received_ms)  # it was never away: nothing to record
             self.attendance.tell_alarms(device, True, received_ms)
@@ -271,6 +279,8 @@ class Applier:
         self.effects.devices[node.group, node.id, device.id] = DeviceSeen(
             node.group, node.id, device.id, device.kind_id, device.shown_room, device.name, node.claimed
         )
+        if problem:
+            self._odd(message, problem, received_ms, ordinal)
         self._snapshot(device, payload, received_ms, ordinal)
         if node.held:
             self._release_held(node)
@@ -328,7 +338,13 @@ class Applier:
         """The values in a birth: current state for everyone; history where no outbox sends them as well."""
         sent_ms = self._values.sent_ms(payload, device.node, received_ms)
         store = not device.node.has_outbox
-        self._values.take(device, payload.metrics, sent_ms, received_ms, ordinal, store=store, live=True)
+        metrics = metrics_of(device, payload)
+        self._values.take(device, metrics, sent_ms, received_ms, ordinal, store=store, live=True)
+
+    def _odd(self, message: Message, problem: str, received_ms: int, ordinal: int) -> None:
+        """Show a birth that contradicts itself; what it says clearly is used all the same."""
+        reason, _, detail = problem.partition(": ")
+        self._set_aside(message, reason, detail, received_ms, ordinal)
 
     def _set_aside(self, message: Message, reason: str, detail: str, received_ms: int, ordinal: int) -> None:
         key = f"{self._shard}:{ordinal >> 20}:{ordinal & 0xFFFFF}"

@@ -153,17 +153,17 @@ class IngestConnection(asyncio.Protocol):
 
     def unsubscribe(self, filters: list[str]) -> None:
         """Unsubscribe; nobody waits for the broker's confirmation."""
-        self._packet_id = self._packet_id % 0xFFFF + 1
-        self._write(packets.unsubscribe(self._packet_id, filters))
+        self._write(packets.unsubscribe(self._next_packet_id(), filters))
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Publish at QoS 0; silently nothing when the connection is gone (the caller sends state again).
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Publish and wait for nothing; silently lost when the connection is (the caller sends state again).
 
         What is published in one turn of the loop leaves together: a call into the kernel costs more.
         """
         if not self._together:
             asyncio.get_running_loop().call_soon(self._send_together)
-        self._together.append(packets.publish(topic, payload, retain=retain))
+        packet_id = self._next_packet_id() if qos else 0
+        self._together.append(packets.publish(topic, payload, qos=qos, retain=retain, packet_id=packet_id))
 
     def _send_together(self) -> None:
         parts, self._together = self._together, []
@@ -193,11 +193,15 @@ class IngestConnection(asyncio.Protocol):
             self._write(packets.DISCONNECT)
             self._transport.close()
 
-    def _await_packet(self) -> tuple[int, asyncio.Future[None]]:
+    def _next_packet_id(self) -> int:
         self._packet_id = self._packet_id % 0xFFFF + 1
+        return self._packet_id
+
+    def _await_packet(self) -> tuple[int, asyncio.Future[None]]:
+        packet_id = self._next_packet_id()
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awaited[self._packet_id] = confirmed
-        return self._packet_id, confirmed
+        self._awaited[packet_id] = confirmed
+        return packet_id, confirmed
 
     def _write(self, raw: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

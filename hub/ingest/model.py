@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from devices.wire.datatypes import DataType
+from devices.wire.payloads import REBIRTH
 from devices.wire.sequence import SequenceTracker
 from hub.ingest.positions import Positions
 
 if TYPE_CHECKING:
     from devices.kind import DeviceKind
+    from devices.wire.sparkplug_b_pb2 import Payload
     from hub.alarms.rules import Watch
     from hub.telemetry.port import Series, Value
 
@@ -67,7 +69,7 @@ class Device:
 
     __slots__ = (
         "birth", "claimed_room", "dirty", "id", "kind", "kind_id", "name", "node", "presence", "published_ms",
-        "room", "series", "slots", "topic",
+        "room", "series", "slots", "templates", "topic",
     )  # fmt: skip
 
     def __init__(self, node: Node, device_id: str, series: Series) -> None:
@@ -75,6 +77,7 @@ class Device:
         self.id = device_id
         self.series = series
         self.slots: dict[str, Slot] = {}
+        self.templates: dict[str | int, str] = {}  # template instances by name and alias: their name
         self.kind: DeviceKind | None = None
         self.kind_id = "edge_node" if not device_id else "unknown"
         self.name = ""
@@ -98,9 +101,10 @@ class Node:
     """One edge node and its Sparkplug session."""
 
     __slots__ = (
-        "aliases", "announced", "bd_seq", "claimed", "clock_offset_ms", "devices", "epoch", "gap_since_ms",
-        "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "left_ms", "positions",
-        "sender", "simulated", "skew_ms", "software", "tracker", "unreborn_ms", "verified",
+        "aliases", "announced", "bd_seq", "claimed", "clock_offset_ms", "definitions", "devices", "epoch",
+        "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "left_ms",
+        "positions", "rebirth_metric", "sender", "simulated", "skew_ms", "software", "tracker", "unreborn_ms",
+        "verified",
     )  # fmt: skip
 
     def __init__(self, group: str, node_id: str) -> None:
@@ -109,7 +113,9 @@ class Node:
         self.sender = f"{group}/{node_id}"
         self.itself: Device = None  # type: ignore[assignment]  # set by the directory that makes both
         self.devices: dict[str, Device] = {}
-        self.aliases: dict[int, tuple[Device, Slot]] = {}
+        self.aliases: dict[int, tuple[Device, Slot] | None] = {}  # None: two metrics claim the number
+        self.definitions: dict[str, Payload.Template] = {}
+        self.rebirth_metric = REBIRTH
         self.announced: set[str] = set()
         self.tracker: SequenceTracker[tuple[int, Any]] = SequenceTracker()
         self.bd_seq: int | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from devices.kind import DeviceKind, OfflineRule, Severity
+from devices.wire.datatypes import DataType
 from devices.wire.payloads import BD_SEQ, REBIRTH
 from devices.wire.sparkplug_b_pb2 import Payload
+from devices.wire.templates import definitions_in, flatten
 from hub.alarms.rules import AlarmBook, Subject
 from hub.ingest.decode import EPOCH
 from hub.ingest.model import Device, Node, Slot
@@ -26,10 +28,13 @@ NODE_OFFLINE = OfflineRule(
 
 _ABOUT = frozenset(
     (BD_SEQ, REBIRTH, EPOCH, "Outbox/Position", "Outbox/First", "Outbox/Stored", "Properties/Kind",
-     "Properties/Room", "Properties/Name", "Properties/Reason", "Properties/Heartbeat", "Properties/Simulated",
-     "Simulation/Clock Offset")
+     "Properties/Room", "Properties/Name", "Properties/Reason", "Properties/Heartbeat",
+     "Properties/Simulated", "Properties/Room Type", "Simulation/Clock Offset", "Simulation/Clock Factor")
 )  # fmt: skip
 """What a birth says about the sender rather than about the room."""
+
+
+_REBIRTH = REBIRTH.casefold()
 
 
 class BirthError(ValueError):
@@ -100,8 +105,8 @@ class Directory:
             return NODE_OFFLINE
         return device.kind.offline if device.kind else None
 
-    def node_birth(self, node: Node, payload: Payload, raw: bytes) -> None:
-        """Take over an NBIRTH: a new session with no devices born yet."""
+    def node_birth(self, node: Node, payload: Payload, raw: bytes) -> str:
+        """Take over an NBIRTH: a new session with no devices born yet; return what is odd about it, or ""."""
         about = _about(payload)
         node.has_outbox = EPOCH in about
         node.bd_seq = _integer(about.get(BD_SEQ))
@@ -111,28 +116,36 @@ class Directory:
         offset_ms = _integer(about.get("Simulation/Clock Offset")) or 0
         node.clock_offset_ms = offset_ms - (1 << 64) if offset_ms >> 63 else offset_ms
         node.aliases.clear()
+        node.definitions = definitions_in(payload.metrics)
+        wishes = (metric.name for metric in payload.metrics if _is_rebirth(metric.name))
+        node.rebirth_metric = next(wishes, REBIRTH)
         node.itself.birth = raw
         self.claim(node)
-        self._declare(node, node.itself, payload)
+        return self._declare(node, node.itself, payload)
 
-    def device_birth(self, node: Node, device: Device, payload: Payload, raw: bytes) -> None:
-        """Take over a DBIRTH."""
+    def device_birth(self, node: Node, device: Device, payload: Payload, raw: bytes) -> str:
+        """Take over a DBIRTH; return what is odd about it, or ""."""
         about = _about(payload)
         device.kind_id = str(about.get("Properties/Kind") or "unknown")
         device.kind = self._kinds.get(device.kind_id)
         device.room = _level(str(about.get("Properties/Room") or "-"))
         device.name = str(about.get("Properties/Name") or "")
         device.birth = raw
-        self._declare(node, device, payload)
+        for alias in [number for number, found in node.aliases.items() if found and found[0] is device]:
+            del node.aliases[alias]
+        return self._declare(node, device, payload)
 
-    def _declare(self, node: Node, device: Device, payload: Payload) -> None:
-        if len(payload.metrics) > MAX_METRICS:
-            raise BirthError(f"too_many_metrics: {len(payload.metrics)}, at most {MAX_METRICS}")
+    def _declare(self, node: Node, device: Device, payload: Payload) -> str:
+        problem = ""
+        metrics = metrics_of(device, payload)
         before, device.slots = device.slots, {}
         subject = self.subject(device)
-        for metric in payload.metrics:
+        for metric in metrics:
             name = metric.name
-            if not name or name in _ABOUT:
+            if not name or name in _ABOUT or _is_rebirth(name):
+                continue
+            if name in device.slots:
+                problem = f"duplicate_name: {name[:100]!r} is declared twice"
                 continue
             slot = before.get(name)
             if slot is None or slot.datatype != metric.datatype:
@@ -143,8 +156,38 @@ class Directory:
                 slot.watch = self._book.watch(subject, declared) if node.claimed else None
             device.slots[name] = slot
             if metric.HasField("alias"):
-                node.aliases[metric.alias] = (device, slot)
+                if metric.alias in node.aliases:
+                    # whose value it is nobody can say: better none than another's
+                    node.aliases[metric.alias] = None
+                    problem = f"alias_collision: {name[:100]!r} has the alias {metric.alias} of another"
+                else:
+                    node.aliases[metric.alias] = (device, slot)
         # a metric that is no longer declared keeps its history, not its place on screens
+        return problem
+
+
+def metrics_of(device: Device, payload: Payload) -> Sequence[Payload.Metric]:
+    """The metrics of a birth, those of templates one by one; raises BirthError if there are too many."""
+    templates = [metric for metric in payload.metrics if _is_template(metric)]
+    metrics: Sequence[Payload.Metric] = payload.metrics
+    device.templates = {}
+    if templates:
+        device.templates = {metric.name: metric.name for metric in templates}
+        device.templates |= {metric.alias: metric.name for metric in templates if metric.HasField("alias")}
+        known = (m for m in payload.metrics if not _is_template(m) or m.HasField("template_value"))
+        metrics = flatten(known, device.node.definitions)
+    if len(metrics) > MAX_METRICS:
+        raise BirthError(f"too_many_metrics: {len(metrics)}, at most {MAX_METRICS}")
+    return metrics
+
+
+def _is_template(metric: Payload.Metric) -> bool:
+    return metric.datatype == DataType.Template or metric.HasField("template_value")
+
+
+def _is_rebirth(name: str) -> bool:
+    """Tell whether a metric is the one that asks for a rebirth; not everybody writes it alike."""
+    return len(name) == len(REBIRTH) and name.casefold() == _REBIRTH
 
 
 def _about(payload: Payload) -> dict[str, bool | int | str]:

@@ -10,6 +10,7 @@ import orjson
 from devices.wire.datatypes import DatatypeError, not_finite, wrap
 from devices.wire.payloads import raw_value
 from devices.wire.sparkplug_b_pb2 import Payload
+from devices.wire.templates import flatten
 from hub.alarms.rules import AlarmBook
 from hub.ingest.effects import QuarantineGate
 from hub.ingest.model import Device, Node, Slot
@@ -21,6 +22,7 @@ CLOCK_TOLERANCE_MS = 60_000
 _OLDEST_MS = 2 * 366 * 86_400_000
 _NO_TIME_MS = 1 << 53  # the year 287396: not a clock that is wrong, but no clock at all
 _TEXT_LIMIT = 2000
+_OF_THE_SENDER = ("Outbox/", "Properties/", "Simulation/")
 
 
 class Values:
@@ -47,6 +49,8 @@ class Values:
     ) -> None:
         """The hot loop: every metric of one payload, each checked, compared and kept."""
         slots, skew_ms = device.slots, device.node.skew_ms
+        if device.templates:
+            metrics = _without_templates(device, metrics)
         places: list[int] = []
         values: list[Value] = []
         groups: dict[int, tuple[list[int], list[Value]]] = {}
@@ -113,9 +117,11 @@ class Values:
             found = device.node.aliases.get(metric.alias)
             if found is not None:
                 return found
+            if metric.alias in device.node.aliases:
+                raise BirthError(f"ambiguous_alias: {metric.alias} was declared for two metrics")
             self._rebirths.want(device.node, "unknown_alias")
             raise BirthError(f"unknown_alias: {metric.alias}")
-        if name.startswith(("Outbox/", "Properties/", "Node Control/", "Simulation/")) or name == "bdSeq":
+        if name == "bdSeq" or name.startswith(_OF_THE_SENDER) or name.casefold().startswith("node control/"):
             return device, None
         if not name:
             raise BirthError("no_name: a metric has neither name nor alias")
@@ -151,6 +157,20 @@ class Values:
         if abs(ahead_ms - node.skew_ms) > 5_000:
             node.skew_ms = ahead_ms
         return sent_ms + node.skew_ms
+
+
+def _without_templates(device: Device, metrics: Sequence[Payload.Metric]) -> list[Payload.Metric]:
+    """The metrics with members in place of template instances; an instance without value has none at all."""
+    names = device.templates
+    plain: list[Payload.Metric] = []
+    for metric in metrics:
+        name = names.get(metric.name or metric.alias)
+        if name is None or metric.HasField("template_value"):
+            plain.append(metric)
+        else:
+            members = (slot for slot in device.slots if slot.startswith(f"{name}/"))
+            plain += [Payload.Metric(name=slot, is_null=True, timestamp=metric.timestamp) for slot in members]
+    return flatten(plain, names={key: name for key, name in names.items() if isinstance(key, int)})
 
 
 def _text(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from devices.wire.payloads import Payload, decode_payload
 from devices.wire.topics import Topic, parse_topic
 
-CONNECT, PUBLISH, SUBSCRIBE, DISCONNECT = 1, 3, 8, 14
+CONNECT, PUBLISH, PUBACK, SUBSCRIBE, DISCONNECT = 1, 3, 4, 8, 14
 
 
 @dataclass(frozen=True)

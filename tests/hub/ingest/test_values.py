@@ -1,6 +1,5 @@
 """Values that are no single number or word: kept as text that a person and a program can read."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -66,5 +65,5 @@ def test_a_template_and_a_long_text_stay_within_bounds(tmp_path: Path) -> None:
         MetricValue("Long", datatype=DataType.DataSet, value=long),
     ]
     node.send("DBIRTH", "panel", metrics)
-    assert json.loads(parts.value("panel", "Motor"))["metrics"][0]["value"] == 1.5
+    assert parts.value("panel", "Motor/Speed") == 1.5
     assert len(parts.value("panel", "Long")) == 2001
