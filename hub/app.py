@@ -41,7 +41,8 @@ from hub.registry import api as registry_api
 from hub.settings import SettingProblem, Settings, SettingsError
 from hub.supervision import supervise
 from hub.telemetry import api as telemetry_api
-from hub.telemetry.sqlite import SqliteReader, path_of
+from hub.telemetry.engines import check_reader, open_reader
+from hub.telemetry.port import TelemetryReader
 from hub.views import api as views_api
 from hub.wall import api as wall_api
 from hub.wall.memory import WallMemory
@@ -152,10 +153,11 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.picture = picture
     app.state.inventory = Inventory()
     picture.add_listener(app.state.inventory)
-    app.state.telemetry = SqliteReader(path_of(settings.telemetry_url))
+    app.state.telemetry = open_reader(settings.telemetry_url, settings.telemetry_secret)
     app.state.walls = Walls(picture, build_id(__version__, [Path(__file__).parent, *pages.values()]), now_ms)
     app.state.walls.remember(WallMemory(app.state.telemetry, settings.data_dir))
     app.state.checks = [health.database_check(database), *_broker_checks(events, picture)]
+    app.state.checks.append(_telemetry_check(app.state.telemetry))
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -192,6 +194,13 @@ def _broker_checks(events: Events, picture: Picture) -> list[health.Check]:
         return "" if picture.ingest_online() else "no fresh heartbeat of ingest"
 
     return [health.Check("broker", broker), health.Check("ingest", ingest)]
+
+
+def _telemetry_check(reader: TelemetryReader) -> health.Check:
+    async def telemetry() -> str:
+        return await asyncio.to_thread(check_reader, reader)
+
+    return health.Check("telemetry", telemetry)
 
 
 async def _organise(database: Database, told: Sequence[Walls | Inventory], stop: asyncio.Event) -> None:

@@ -7,12 +7,13 @@ what to write instead.
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -66,6 +67,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = ""
     telemetry_url: str = ""
+    telemetry_token: SecretStr | None = None
+    telemetry_token_file: Path | None = None
     host_id: str = Field("hub", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     shard: str = Field("0", pattern=r"^[A-Za-z0-9_-]{1,32}$")
     schools: Annotated[list[str], NoDecode] = Field(default_factory=list)
@@ -114,7 +117,37 @@ class Settings(BaseSettings):
     @field_validator("telemetry_url")
     @classmethod
     def _is_telemetry(cls, value: str) -> str:
-        return value and _checked_url(value, {"sqlite"}, "sqlite:////var/lib/hub/telemetry.db")
+        if not value.startswith("influxdb"):
+            schemes = {"sqlite", "influxdb", "influxdbs"}
+            return value and _checked_url(value, schemes, "sqlite:////var/lib/hub/telemetry.db")
+        example = "influxdb://127.0.0.1:8086/hub?org=school-office"
+        _checked_url(value, {"influxdb", "influxdbs"}, example, host_needed=True)
+        parts = urlsplit(value)
+        if not parts.path.strip("/") or parts.path.startswith("//"):
+            raise ValueError(
+                f"names no bucket (on InfluxDB 1.x: database/retention-policy); write a URL like {example}"
+            )
+        if unknown := sorted(set(parse_qs(parts.query)) - {"org", "timeout_s", "rollups"}):
+            raise ValueError(f"has the unknown option {unknown[0]}; there are org, timeout_s and rollups")
+        return value
+
+    @field_validator("telemetry_token_file")
+    @classmethod
+    def _is_readable_token(cls, value: Path | None) -> Path | None:
+        try:
+            if value is not None and not value.read_text(encoding="ascii").strip():
+                raise ValueError("is empty; write the engine's token into it")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"cannot be read ({error}); name a file that holds the engine's token") from None
+        return value
+
+    @property
+    def telemetry_secret(self) -> str:
+        """The token of the telemetry engine, from wherever it was given; "" where it stands in the URL."""
+        if self.telemetry_token is not None:
+            return self.telemetry_token.get_secret_value()
+        file = self.telemetry_token_file
+        return file.read_text(encoding="ascii").strip() if file is not None else ""
 
     @model_validator(mode="after")
     def _fill_urls(self) -> Self:
@@ -224,6 +257,8 @@ def _problem(detail: dict[str, Any]) -> SettingProblem:
         advice = wanted(detail, _bounds(detail["loc"]))
         fix = f"write {advice}" if advice else told(detail["msg"])
     value = repr(detail["input"])
-    if "demo_token" in place or "@" in value:  # a token, or a URL with a password
+    if {"demo_token", "telemetry_token"} & set(place):
         value = "(hidden)"
+    elif "@" in value:  # a URL with a password
+        value = re.sub(r"(?<=://).*@", "***@", value) if "://" in value else "(hidden)"
     return SettingProblem(setting, value, fix)

@@ -34,7 +34,7 @@ from hub.ingest.status import Status
 from hub.ingest.storing import Storing
 from hub.settings import Settings
 from hub.supervision import Backoff, supervise
-from hub.telemetry.sqlite import SqliteWriter, path_of
+from hub.telemetry.engines import open_writer
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class IngestRole:
         folder = settings.data_dir / f"ingest-{settings.shard}"
         self._journal = Journal(folder / "journal.db")
         self._state = FollowerState(folder / "state.db")
-        self._telemetry = SqliteWriter(path_of(settings.telemetry_url))
+        self._telemetry = open_writer(settings.telemetry_url, settings.telemetry_secret)
         self._book = AlarmBook()
         self._directory = Directory(self._telemetry, kinds(), self._book)
         self._directory.reorder_ms = knobs.reorder_ms

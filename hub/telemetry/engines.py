@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from hub.telemetry.influxdb_address import SCHEMES, parse_address
-from hub.telemetry.port import TelemetryReader, TelemetryWriter
+from hub.telemetry.port import TelemetryError, TelemetryReader, TelemetryWriter
 
 
 def open_writer(url: str, token: str = "") -> TelemetryWriter:
@@ -31,3 +31,14 @@ def open_reader(url: str, token: str = "") -> TelemetryReader:
     from hub.telemetry.sqlite import SqliteReader, path_of
 
     return SqliteReader(path_of(url))
+
+
+def check_reader(reader: TelemetryReader) -> str:
+    """Return why an engine that is a server cannot be used now, "" if it can; a file needs no asking."""
+    check = getattr(reader, "check", None)
+    try:
+        if check is not None:
+            check()
+    except TelemetryError as error:
+        return str(error)
+    return ""

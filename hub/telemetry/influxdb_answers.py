@@ -28,7 +28,8 @@ class PointsRefused(Exception):
 
     def __init__(self, reason: str, *, is_too_large: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        # what goes into counters must not hold the line itself, or its number
+        self.reason = re.sub(r"unable to parse '.*': ", "unable to parse: ", _DROPPED.sub("", reason)).strip()
         found = _DROPPED.search(reason)
         self.dropped = int(found[1]) if found else None
         self.is_by_age = "beyond retention policy" in reason

@@ -59,11 +59,14 @@ class Questions:
         self._params = {"db": address.database, "epoch": "ns", "chunked": "true"}
         self._params |= {"rp": address.policy} if address.policy else {}
 
-    def ask(self, question: str) -> Iterator[Table]:
+    def ask(self, question: str, timeout_s: float | None = None) -> Iterator[Table]:
         """Yield the answer in pieces, statement after statement. Raises `TelemetryError`."""
+        timeout = self._client.timeout if timeout_s is None else httpx.Timeout(timeout_s)
         params = {**self._params, "chunk_size": str(_CHUNK_ROWS)}
         try:
-            with self._client.stream("POST", "/query", params=params, data={"q": question}) as response:
+            with self._client.stream(
+                "POST", "/query", params=params, data={"q": question}, timeout=timeout
+            ) as response:
                 if response.status_code != 200:
                     response.read()
                     raise self._problem(response.status_code, response.text, response.headers)

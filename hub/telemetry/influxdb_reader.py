@@ -29,6 +29,7 @@ _MAX_MS = (1 << 63) // NS_PER_MS - 1
 _KINDS = CLASSES + MARKED
 _DEVICES_A_QUESTION = 50
 _SETTLE_MS = 5_000
+_CHECK_S = 1.5
 
 
 def _wall_clock_ms() -> int:
@@ -48,7 +49,10 @@ class InfluxReader:
 
     def check(self) -> None:
         """Ask for next to nothing; raises `TelemetryError` that says why the engine cannot be used."""
-        self._questions.rows("SHOW MEASUREMENTS LIMIT 1")
+        for _ in self._questions.ask(
+            'SELECT "seen" FROM "day" ORDER BY time DESC LIMIT 1', timeout_s=_CHECK_S
+        ):
+            pass
 
     def query(
         self,

@@ -22,6 +22,7 @@ class Gateway:
         self.token = TOKEN
         self.delay_s = 0.0
         self.illness: tuple[int, str, dict[str, str]] | None = None
+        self.limit_bytes = 25_000_000
         self.writes = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, engine_port))
         self._server.daemon_threads = True
@@ -48,6 +49,9 @@ def _handler(gateway: Gateway, engine_port: int) -> type[BaseHTTPRequestHandler]
             if path.startswith("/api/v2/write"):
                 gateway.writes += 1
                 time.sleep(gateway.delay_s)
+                if len(body) > gateway.limit_bytes:
+                    self._answer(413, '{"error":"Request Entity Too Large"}', {})
+                    return
                 if gateway.illness is not None:
                     self._answer(*gateway.illness)
                     return
