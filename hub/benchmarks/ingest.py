@@ -33,12 +33,12 @@ from hub.ingest.connection import dial
 
 
 @contextlib.contextmanager
-def mosquitto(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """Run a broker of our own on loopback."""
+def mosquitto(folder: Path, port: int | None = None) -> Iterator[tuple[str, psutil.Process]]:
+    """Run a broker of our own on loopback, on a free port where none is named."""
     program = find_mosquitto()
     if program is None:
         raise SystemExit("this benchmark needs Mosquitto: apt-get install mosquitto")
-    port = unused_port()
+    port = port or unused_port()
     config = folder / "mosquitto.conf"
     config.write_text(loopback_config(port))
     with (folder / "mosquitto.log").open("w") as output:

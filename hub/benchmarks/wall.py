@@ -14,11 +14,10 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from devices.province import School, schools
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import MetricValue, Payload, bd_seq_metric, encode_payload
 from hub.benchmarks.ingest import mosquitto
+from hub.benchmarks.processes import cpu_s, part, percentile, until
 from hub.broker import unused_port
 from hub.demo_records import prepare
 from hub.probes import mqtt_client
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 TARGET_MS = 300
-READY_WITHIN_S = 180.0
 CHANGE_WITHIN_S = 10.0
 _TOKEN = "benchmark"  # noqa: S105  # of a hub that lives for two minutes on loopback
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -115,27 +114,6 @@ def _browser_path() -> str:
     raise SystemExit("this benchmark needs Chromium: apt-get install chromium")
 
 
-@contextlib.contextmanager
-def _part(folder: Path, name: str, *arguments: str, **environment: str) -> Iterator[psutil.Process]:
-    """Run one part of the product as its own process; its output goes to a file."""
-    with (folder / f"{name}.log").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hub.cli", *arguments],
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 @contextlib.asynccontextmanager
 async def _opened_wall(address: str) -> AsyncIterator[Page]:
     """The wall in a browser, drawn and live."""
@@ -152,21 +130,6 @@ async def _opened_wall(address: str) -> AsyncIterator[Page]:
         await page.wait_for_selector('body[data-state="live"] .cell[data-school]', state="attached")
         yield page
         await browser.close()
-
-
-async def _until(client: httpx.AsyncClient, what: str, path: str, **least: float) -> dict[str, Any]:
-    """Ask until every named figure has reached its least value; gives the last answer."""
-    deadline_s = time.monotonic() + READY_WITHIN_S
-    said: dict[str, Any] = {}
-    while time.monotonic() < deadline_s:
-        with contextlib.suppress(httpx.TransportError):
-            answer = await client.get(path)
-            if answer.is_success:
-                said = answer.json() if least else {}
-                if all((said.get(name) or 0) >= value for name, value in least.items()):
-                    return said
-        await asyncio.sleep(0.5)
-    raise SystemExit(f"{what} was not ready within {READY_WITHIN_S:g} s; last: {said}")
 
 
 async def _clock_error_ms(page: Page) -> float:
@@ -193,18 +156,6 @@ async def _delays_ms(page: Page, probe: Probe, events: int, chance: random.Rando
             raise SystemExit(f"the cell became {state!r} after a leak of {wet}")
         delays.append(seen_ms - sent_ms)
     return delays
-
-
-def _percentile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
-
-
-def _cpu_s(processes: dict[str, psutil.Process]) -> dict[str, float]:
-    spent = {}
-    for name, process in processes.items():
-        times = process.cpu_times()
-        spent[name] = float(times.user + times.system)
-    return spent
 
 
 def _browser_cpu_s() -> float:
@@ -241,20 +192,18 @@ async def measure(options: argparse.Namespace, folder: Path, mqtt_url: str) -> d
     simulate += ["--changes-per-s", str(options.changes_per_s), "--alarm-every", str(options.alarm_every)]
     async with contextlib.AsyncExitStack() as stack:
         parts = {
-            "ingest": stack.enter_context(
-                _part(folder, "ingest", "serve", "--role", "ingest", **environment)
-            ),
-            "web": stack.enter_context(_part(folder, "web", "serve", "--role", "control,web", **environment)),
+            "ingest": stack.enter_context(part(folder, "ingest", "serve", "--role", "ingest", **environment)),
+            "web": stack.enter_context(part(folder, "web", "serve", "--role", "control,web", **environment)),
         }
         bearer = {"Authorization": f"Bearer {_TOKEN}"}
         client = await stack.enter_async_context(
             httpx.AsyncClient(base_url=address, headers=bearer, timeout=10, trust_env=False)
         )
-        await _until(client, "the hub", "/readyz")
-        parts["simulated schools"] = stack.enter_context(_part(folder, "schools", *simulate))
+        await until(client, "the hub", "/readyz")
+        parts["simulated schools"] = stack.enter_context(part(folder, "schools", *simulate))
         probe = Probe(await stack.enter_async_context(mqtt_client(mqtt_url, "wall-probe")), probed)
         await probe.birth()
-        await _until(client, "the province", "/api/v1/status", nodes_online=options.schools)
+        await until(client, "the province", "/api/v1/status", nodes_online=options.schools)
         page = await stack.enter_async_context(_opened_wall(address))
         await asyncio.sleep(options.settle_s)
         await _delays_ms(page, probe, 2, random.Random(0))
@@ -263,20 +212,20 @@ async def measure(options: argparse.Namespace, folder: Path, mqtt_url: str) -> d
         load_before, began_s, spent, browser_s = (
             os.getloadavg()[0],
             time.monotonic(),
-            _cpu_s(parts),
+            cpu_s(parts),
             _browser_cpu_s(),
         )
         delays = await _delays_ms(page, probe, options.events, random.Random(options.seed))
         took_s = time.monotonic() - began_s
         after = (await client.get("/api/v1/status")).json()
-        cores = {name: round((s - spent[name]) / took_s, 2) for name, s in _cpu_s(parts).items()}
+        cores = {name: round((s - spent[name]) / took_s, 2) for name, s in cpu_s(parts).items()}
         cores["browser"] = round((_browser_cpu_s() - browser_s) / took_s, 2)
     ordered = sorted(delay - clock_ms for delay in delays)
     messages = sum(shard["messages"] for shard in after["ingest"].values())
     messages -= sum(shard["messages"] for shard in before["ingest"].values())
     return {
-        "p50_ms": round(_percentile(ordered, 0.5)),
-        "p95_ms": round(_percentile(ordered, 0.95)),
+        "p50_ms": round(percentile(ordered, 0.5)),
+        "p95_ms": round(percentile(ordered, 0.95)),
         "max_ms": round(ordered[-1]),
         "target_p95_ms": TARGET_MS,
         "events": len(ordered),

@@ -1,0 +1,256 @@
+"""The whole province on one machine: memory, a cold start, and all agents back at once.
+
+Mosquitto, the hub's roles and simulated schools run as processes of their own. Every figure is read from
+outside: memory from the kernel, completeness from the wall's own stream, backlog from the nodes' outboxes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from hub.benchmarks.ingest import mosquitto
+from hub.benchmarks.processes import memory_mb, part, until
+from hub.broker import unused_port
+from hub.demo_records import prepare
+from hub.settings import load_settings
+
+MEMORY_TARGET_MB = 400
+COLD_START_TARGET_S = 10
+DRAIN_TARGET_S = 60
+REBIRTHS_OVER_NODES = 1.05
+_TOKEN = "benchmark"  # noqa: S105  # of a hub that lives for minutes on loopback
+_ROLES = ("ingest", "control", "web")
+
+
+class Province:
+    """A hub with its broker and schools; parts can be ended and started again."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self.options, self.folder = options, folder
+        self.mqtt_port, self.http_port = unused_port(), unused_port()
+        self.mqtt_url = f"mqtt://127.0.0.1:{self.mqtt_port}"
+        self.address = f"http://127.0.0.1:{self.http_port}"
+        self.hub: dict[str, psutil.Process] = {}
+        self.environment = {
+            "HUB_CONFIG": "",
+            "HUB_HTTP_PORT": str(self.http_port),
+            "HUB_MQTT_URL": self.mqtt_url,
+            "HUB_DATA_DIR": str(folder / "data"),
+            "HUB_DEMO": "true",
+            "HUB_DEMO_TOKEN": _TOKEN,
+            "HUB_LOG_LEVEL": "warning",
+        }
+
+    async def prepare(self) -> None:
+        """Fill the records with all schools."""
+        (self.folder / "data").mkdir()
+        settings = load_settings(
+            data_dir=self.folder / "data", mqtt_url=self.mqtt_url, http_port=self.http_port
+        )
+        await prepare(settings, self.options.schools, self.options.seed)
+
+    def start_hub(self, stack: contextlib.ExitStack) -> None:
+        """Start every role in a process of its own."""
+        self.hub = {
+            role: stack.enter_context(part(self.folder, role, "serve", "--role", role, **self.environment))
+            for role in _ROLES
+        }
+
+    def start_schools(self, stack: contextlib.ExitStack, rooms: int) -> psutil.Process:
+        """Start the schools, each with so many rooms."""
+        options = self.options
+        arguments = ["simulate", "--schools", str(options.schools), "--mqtt-url", self.mqtt_url]
+        arguments += ["--rooms-per-school", str(rooms), "--seed", str(options.seed)]
+        arguments += ["--data-dir", str(self.folder / "schools"), "--connect-per-s", "100"]
+        arguments += ["--changes-per-s", str(options.changes_per_s), "--alarm-every", "2000"]
+        return stack.enter_context(part(self.folder, "schools", *arguments))
+
+    def client(self) -> httpx.AsyncClient:
+        """Open a client with the right to see everything."""
+        bearer = {"Authorization": f"Bearer {_TOKEN}"}
+        return httpx.AsyncClient(base_url=self.address, headers=bearer, timeout=20, trust_env=False)
+
+
+async def wall_picture(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Read the first picture of the wall's stream."""
+    async with client.stream("GET", "/api/v1/wall/main/stream") as answer:
+        answer.raise_for_status()
+        event = ""
+        async for line in answer.aiter_lines():
+            if line.startswith("event:"):
+                event = line[6:].strip()
+            elif line.startswith("data:") and event == "snapshot":
+                picture: dict[str, Any] = json.loads(line[5:])
+                return picture
+    return {}
+
+
+async def nodes(client: httpx.AsyncClient) -> AsyncIterator[dict[str, Any]]:
+    """Yield every node of the API, page after page."""
+    cursor: str | None = None
+    while True:
+        query = {"limit": "500"} | ({"cursor": cursor} if cursor else {})
+        page = (await client.get("/api/v1/nodes", params=query)).json()
+        for item in page["items"]:
+            yield item
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+
+
+async def complete_wall_s(client: httpx.AsyncClient, schools: int, devices: int, started_s: float) -> float:
+    """Give the seconds from `started_s` until the wall knows every school and every device."""
+    known: tuple[int, int] = (0, 0)
+    while time.monotonic() - started_s < 120:
+        with contextlib.suppress(httpx.HTTPError):
+            picture = await wall_picture(client)
+            states = [school["state"] for school in picture.get("schools", [])]
+            known = (
+                sum(state != "unknown" for state in states),
+                picture["figures"]["devices_total"] if picture else 0,
+            )
+            if known[0] >= schools and known[1] >= devices:
+                return time.monotonic() - started_s
+        await asyncio.sleep(0.1)
+    raise SystemExit(f"the wall knew {known[0]} schools and {known[1]} devices after 120 s")
+
+
+async def drained_s(client: httpx.AsyncClient, options: argparse.Namespace, started_s: float) -> float:
+    """Give the seconds until every node is back and no more waits than two seconds bring."""
+    away, waiting = 0, 0
+    while time.monotonic() - started_s < 300:
+        with contextlib.suppress(httpx.HTTPError, KeyError):
+            away, waiting, heard = 0, 0, 0
+            async for node in nodes(client):
+                heard += 1
+                away += node["presence"]["state"] != "born"
+                outbox = node.get("outbox") or {}
+                waiting += max(0, outbox.get("position", 0) - outbox.get("stored", 0))
+            if heard >= options.schools and not away and waiting <= 2 * options.changes_per_s:
+                return time.monotonic() - started_s
+        await asyncio.sleep(0.5)
+    raise SystemExit(f"after 300 s {away} nodes were away and {waiting} payloads waited")
+
+
+def _rebirths(status: dict[str, Any]) -> int:
+    return sum(shard["rebirths_requested"] for shard in status["ingest"].values())
+
+
+async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run everything; give the figures by name."""
+    province = Province(options, folder)
+    await province.prepare()
+    figures: dict[str, Any] = {"schools": options.schools, "payloads_per_s": options.changes_per_s}
+    async with province.client() as client:
+        with contextlib.ExitStack() as stack:
+            figures |= await _measured(province, client, stack)
+    return figures
+
+
+async def _measured(
+    province: Province, client: httpx.AsyncClient, stack: contextlib.ExitStack
+) -> dict[str, Any]:
+    options, folder = province.options, province.folder
+    figures: dict[str, Any] = {}
+    broker = stack.enter_context(contextlib.ExitStack())
+    broker.enter_context(mosquitto(folder, province.mqtt_port))
+    hub = stack.enter_context(contextlib.ExitStack())
+    province.start_hub(hub)
+    await until(client, "the hub", "/readyz")
+    grown: list[tuple[int, float]] = []
+    for rooms in (options.rooms // 2, options.rooms):
+        schools = stack.enter_context(contextlib.ExitStack())
+        simulated = province.start_schools(schools, rooms)
+        status = await _settled(client, options)
+        used = memory_mb(province.hub)
+        grown.append((status["devices"], sum(used.values())))
+        if rooms != options.rooms:
+            schools.close()
+    figures |= {
+        "devices": status["devices"],
+        "hub_memory_mb": round(grown[-1][1]),
+        "hub_memory_by_role_mb": used,
+        "memory_per_1000_devices_mb": round(
+            (grown[1][1] - grown[0][1]) / max(1, grown[1][0] - grown[0][0]) * 1000, 2
+        ),
+        "schools_memory_mb": round(simulated.memory_info().rss / 1e6),
+    }
+
+    hub.close()
+    started_s = time.monotonic()
+    province.start_hub(hub)
+    took_s = await complete_wall_s(client, options.schools, status["devices"], started_s)
+    figures["cold_start_s"] = round(took_s, 1)
+
+    await until(client, "the province", "/api/v1/status", nodes_online=options.schools)
+    before = _rebirths((await client.get("/api/v1/status")).json())
+    broker.close()
+    await asyncio.sleep(options.outage_s)
+    started_s = time.monotonic()
+    broker.enter_context(mosquitto(folder, province.mqtt_port))
+    figures["drained_s"] = round(await drained_s(client, options, started_s), 1)
+    after = (await client.get("/api/v1/status")).json()
+    figures |= {
+        "outage_s": options.outage_s,
+        "rebirths_requested": _rebirths(after) - before,
+        "rebirths_allowed": round(options.schools * REBIRTHS_OVER_NODES),
+        "hub_memory_after_mb": round(sum(memory_mb(province.hub).values())),
+    }
+    return figures
+
+
+async def _settled(client: httpx.AsyncClient, options: argparse.Namespace) -> dict[str, Any]:
+    """Wait until every node is there and the number of devices rests; give the status."""
+    await until(client, "the province", "/api/v1/status", nodes_online=options.schools)
+    devices = -1
+    while True:
+        await asyncio.sleep(options.settle_s)
+        status: dict[str, Any] = (await client.get("/api/v1/status")).json()
+        if status["devices"] == devices:
+            return status
+        devices = status["devices"]
+
+
+def missed(figures: dict[str, Any]) -> list[str]:
+    """Name the figures that missed their targets."""
+    targets = {
+        "hub_memory_mb": MEMORY_TARGET_MB,
+        "cold_start_s": COLD_START_TARGET_S,
+        "drained_s": DRAIN_TARGET_S,
+        "rebirths_requested": figures["rebirths_allowed"],
+    }
+    return [name for name, most in targets.items() if figures[name] > most]
+
+
+def command(argv: list[str]) -> int:
+    """`hub bench province [--json]`: measure and print; exit code 1 when a target is missed."""
+    parser = argparse.ArgumentParser(prog="hub bench province", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--schools", type=int, default=445)
+    parser.add_argument("--rooms", type=int, default=6, help="rooms of every school, each with its devices")
+    parser.add_argument("--changes-per-s", type=float, default=500, help="payloads a second of all schools")
+    parser.add_argument("--outage-s", type=float, default=60, help="how long the broker is away")
+    parser.add_argument("--settle-s", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="hub-bench-") as name:
+        figures = asyncio.run(measure(options, Path(name)))
+    figures["missed"] = missed(figures)
+    if options.json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    else:
+        for key, value in figures.items():
+            sys.stdout.write(f"{key:28} {value}\n")
+    return 1 if figures["missed"] else 0
