@@ -29,12 +29,14 @@ def node_birth(node: Node, bd_seq: int, seq: int) -> bytes:
     _add(payload, "Properties/Software", _STRING, node.software, now)
     _add(payload, "Properties/Heartbeat", _UINT32, round(node.timing.heartbeat_s), now)
     _add(payload, "Properties/Simulated", _BOOLEAN, node.simulated, now)
-    _add(payload, "Simulation/Clock Offset", _INT64, node.clock_offset_ms, now)
+    _add(payload, "Simulation/Clock Offset", _INT64, node.clock_offset_ms(now), now)
+    if node.clock_factor != 1:
+        _add(payload, "Simulation/Clock Factor", DataType.Double, node.clock_factor, now)
     return payload.SerializeToString()
 
 
 def device_birth(node: Node, device: Device, seq: int) -> bytes:
-    """The DBIRTH: kind, room, name and every metric as last reported; null where nothing was reported yet."""
+    """The DBIRTH: kind, room, name and every metric as last reported; null where nothing is known now."""
     now, payload = _begin(node, seq)
     _add_outbox(payload, node, now)
     description, reported = device.description, device.reported
@@ -49,8 +51,8 @@ def device_birth(node: Node, device: Device, seq: int) -> bytes:
             _add(payload, f"Properties/{name}", _STRING, value, now)
     _add(payload, REASON, _STRING, None, now)  # what a death will say
     for metric, value, at in zip(description.metrics, reported.last, reported.last_ts, strict=True):
-        known = None if value is UNSEEN else value
-        cell = _add(payload, metric.name, metric.datatype, known, at or now)
+        known = None if value is UNSEEN or node.history else value
+        cell = _add(payload, metric.name, metric.datatype, known, now if known is None else at)
         if metric.unit:
             cell.properties.keys.append("engUnit")
             cell.properties.values.add(type=_STRING, string_value=metric.unit)

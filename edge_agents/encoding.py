@@ -20,7 +20,7 @@ from edge_agents.rules import Change, Columns
 EPOCH, POSITION, FIRST, STORED = "Outbox/Epoch", "Outbox/Position", "Outbox/First", "Outbox/Stored"
 
 
-def data_body(columns: Columns, changes: Sequence[Change]) -> bytes:
+def data_body(columns: Columns, changes: Sequence[Change], *, is_history: bool = False) -> bytes:
     """The changed metrics of a device, encoded by name, without datatypes."""
     payload = pb.Payload()
     add = payload.metrics.add
@@ -28,6 +28,8 @@ def data_body(columns: Columns, changes: Sequence[Change]) -> bytes:
     for index, value, ts_ms in changes:
         column = table[index]
         cell = add(name=column.name, timestamp=ts_ms)
+        if is_history:
+            cell.is_historical = True
         if value is None:
             cell.is_null = True
         else:

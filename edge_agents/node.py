@@ -14,7 +14,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from devices.wire.topics import MessageType, Topic
 from edge_agents.connection import MqttSettings
 from edge_agents.encoding import data_body
 from edge_agents.outbox import Outbox
-from edge_agents.rules import Backoff, Columns, Reported
+from edge_agents.rules import Backoff, Change, Columns, Reported
 from edge_agents.session import Control, Session
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,10 @@ class HostView:
 class Node:
     """One edge node; see the module's text. `on_write(device, metric, value)` gets the commands.
 
-    `clock_offset_ms` and `simulated` are only declared; metric times are the caller's.
+    `simulated`, `clock_offset_ms` (school time minus real time at an instant) and `clock_factor` (how fast
+    school time passes) are only declared; metric times are the caller's. With `history` what is observed
+    belongs to the past: it goes out as history and is nobody's current state. `on_accepted(device, changes)`
+    hears what got a position.
     """
 
     group: str
@@ -123,10 +126,13 @@ class Node:
     mqtt: MqttSettings
     host_id: str = "hub"
     simulated: bool = False
-    clock_offset_ms: int = 0
+    clock_offset_ms: Callable[[int], int] = lambda now_ms: 0
+    clock_factor: float = 1.0
+    history: bool = False
     software: str = "smart-classroom-agent"
     timing: Timing = field(default_factory=Timing)
     on_write: Callable[[str, str, Any], None] | None = None
+    on_accepted: Callable[[Device, Sequence[Change]], None] | None = None
     now_ms: Callable[[], int] = utc_ms
     rng: random.Random = field(default_factory=random.Random)
     devices: dict[str, Device] = field(default_factory=dict)
@@ -162,12 +168,14 @@ class Node:
         position = None
         body = b""
         if changes:
-            body = data_body(device.reported.columns, changes)
+            body = data_body(device.reported.columns, changes, is_history=self.history)
             position = self.outbox.append(device_id, body)
             if position is None:
                 self.counters.values_refused += len(changes)
             else:
                 device.reported.accept(changes)
+                if self.on_accepted is not None:
+                    self.on_accepted(device, changes)
         if not device.alive:
             device.alive = True
             if self.session is not None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -38,6 +39,8 @@ users = typer.Typer(no_args_is_help=True, help="Accounts of people.")
 tokens = typer.Typer(no_args_is_help=True, help="Tokens of programs and wall screens.")
 app.add_typer(users, name="user")
 app.add_typer(tokens, name="token")
+telemetry = typer.Typer(no_args_is_help=True, help="What the telemetry engine holds.")
+app.add_typer(telemetry, name="telemetry")
 
 
 def main() -> None:
@@ -181,6 +184,31 @@ def wall_token(name: str, unit: Annotated[str, typer.Option(help="Code of the un
 
     now_ms = time.time_ns() // 1_000_000
     print(_in_database(lambda session: create_wall_token(session, name, unit, now_ms)))
+
+
+@telemetry.command()
+def verify(
+    record: Annotated[Path, typer.Argument(help="What `hub simulate --record` wrote.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Compare what simulators produced with what is stored, sample by sample; 1 if anything differs."""
+    from hub.telemetry import engines
+    from hub.telemetry.port import TelemetryError
+    from hub.telemetry.verify import RecordError
+    from hub.telemetry.verify import verify as compare
+
+    settings = _settings()
+    try:
+        reader = engines.open_reader(settings.telemetry_url, settings.telemetry_secret)
+        try:
+            verdict = compare(record, reader)
+        finally:
+            reader.close()
+    except (RecordError, TelemetryError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(dumps(verdict.as_dict()) if json else verdict.as_text())
+    raise typer.Exit(1 if verdict.total.differs else 0)
 
 
 @app.command(

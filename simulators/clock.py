@@ -1,12 +1,15 @@
 """School time: how far the simulated school's clock is from the real one, and how fast it runs.
 
-Payloads always carry real time; only what the schools *do* follows school time.
+What the schools *do* follows school time. What they *say* carries real time, as from any school that a hub
+watches live: alarms, presence and screens are of now. A run may be stamped instead: its samples carry school
+time and go out as history, as from schools that were cut off on that day and now bring it all. Then the hub's
+history holds a school day as a day, with its hours and roll-ups, and nothing of it is taken for news.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulators.school_day import DAY_S, LOCAL_OFFSET_MS, SATURDAY, local_time
 
@@ -21,11 +24,15 @@ class ClockError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SchoolClock:
-    """Maps real time (UTC ms) to school time: `school_started_ms + (now − started_ms) × factor`."""
+    """Maps real time (UTC ms) to school time: `school_started_ms + (now − started_ms) × factor`.
+
+    `is_stamped`: samples carry school time.
+    """
 
     started_ms: int
     school_started_ms: int
     factor: float = 1.0
+    is_stamped: bool = False
 
     def school_ms(self, now_ms: int) -> int:
         """School time (UTC ms) at a real instant."""
@@ -34,6 +41,20 @@ class SchoolClock:
     def offset_ms(self, now_ms: int) -> int:
         """School time minus real time, in ms."""
         return self.school_ms(now_ms) - now_ms
+
+    def seconds_until(self, hour: int, minute: int) -> float:
+        """Real seconds from the start until it is that time of day at school, within the next 24 hours."""
+        since_s = (hour * 60 + minute) * 60 - local_time(self.school_started_ms).second
+        return (since_s % DAY_S or DAY_S) / self.factor
+
+    def stamped(self, duration_s: float, now_ms: int) -> SchoolClock:
+        """The same clock on the latest school day that is over when the run begins, with stamped samples."""
+        started_ms = self.school_started_ms
+        while started_ms + duration_s * self.factor * 1000 > now_ms or (
+            local_time(started_ms).weekday >= SATURDAY
+        ):
+            started_ms -= DAY_MS
+        return replace(self, school_started_ms=started_ms, is_stamped=True)
 
     def elapsed_s(self, now_ms: int) -> float:
         """School seconds since the start."""

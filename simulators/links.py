@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,11 @@ import aiomqtt
 
 from devices.kind import UnreachableError
 from edge_agents.connection import MqttSettings
-from edge_agents.node import DeviceDescription, Node, Timing
+from edge_agents.node import Device, DeviceDescription, Node, Timing
 from edge_agents.outbox import OutboxFile
+from edge_agents.rules import Change
 from simulators.clock import SchoolClock
+from simulators.recording import Recorder
 from simulators.school import LivingSchool
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,9 @@ class SchoolLink:
             outboxes.outbox(plan.node),
             line,
             simulated=True,
-            clock_offset_ms=clock.offset_ms(clock.started_ms),
+            clock_offset_ms=clock.offset_ms,
+            clock_factor=clock.factor,
+            history=clock.is_stamped,
             software="smart-classroom-simulator",
             timing=timing,
             on_write=self._write,
@@ -82,10 +86,20 @@ class SchoolLink:
             )
         self.first_position = self.node.outbox.position
 
+    def record(self, recorder: Recorder) -> None:
+        """Let everything that gets a position be written down."""
+        group, node = self.node.group, self.node.node_id
+
+        def take(device: Device, changes: Sequence[Change]) -> None:
+            about = device.description
+            recorder.take((group, node, about.id), about.kind, device.reported.columns, changes)
+
+        self.node.on_accepted = take
+
     def report(self, device: str, values: Mapping[str, Any], now_ms: int) -> bool:
         """Hand values to the node; a device that was gone is born again. False if the outbox refuses."""
-        self.node.clock_offset_ms = self._clock.offset_ms(now_ms)  # what the next birth declares
-        return self.node.observe(device, values, now_ms) is not None or not values
+        ts_ms = self._clock.school_ms(now_ms) if self._clock.is_stamped else now_ms
+        return self.node.observe(device, values, ts_ms) is not None or not values
 
     def gone(self, device: str, reason: str) -> None:
         """Say that a device does not answer any more."""

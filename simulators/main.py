@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -43,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--rooms-per-school", type=int, metavar="N", help="rooms of every school [4 to 6, by level]")
     url = os.environ.get("HUB_MQTT_URL", "mqtt://127.0.0.1:1883")
     add("--mqtt-url", default=url, metavar="URL", help="the broker [HUB_MQTT_URL or mqtt://127.0.0.1:1883]")
+    add("--devices-per-school", type=int, metavar="N", help="devices of every school [what its rooms hold]")
+    add(
+        "--offices",
+        action=argparse.BooleanOptionalAction,
+        help="also the operations centre and the offices with a conference room [as the scenario says]",
+    )
     add("--seed", type=int, default=1, help="the same seed gives the same schools and the same luck [1]")
     add(
         "--scenario",
@@ -55,6 +62,17 @@ def _parser() -> argparse.ArgumentParser:
         help="school time: real, shifted:09:05, compressed:60x or compressed:60x@06:45 [real]",
     )
     add("--duration", type=float, default=0.0, metavar="S", help="stop after so many seconds [0: never]")
+    add("--until", metavar="TIME", help="stop when it is that time at school, such as 17:30")
+    add(
+        "--stamp",
+        choices=("real", "school"),
+        default="real",
+        help="school: samples carry the time of the latest whole school day and go out as history [real]",
+    )
+    add(
+        "--record", type=Path, metavar="FILE", help="write down what was produced, for `hub telemetry verify`"
+    )
+    add("--record-samples", action="store_true", help="with --record: every sample, not only totals")
     add("--data-dir", type=Path, default=Path("data/schools"), metavar="DIR", help="for the nodes' outboxes")
     add("--poll-s", type=float, default=2.0, metavar="S", help="seconds between two polls of a device [2]")
     add(
@@ -83,6 +101,7 @@ def _wrong_numbers(arguments: argparse.Namespace) -> Iterable[str]:
     bounds = {
         "schools": (1, 445),
         "rooms_per_school": (1, 200),
+        "devices_per_school": (1, 1_000),
         "duration": (0, 1e9),
         "poll_s": (0.2, 3600),
         "changes_per_s": (0, 100_000),
@@ -145,6 +164,16 @@ def check_details(scenario: Scenario, known: Mapping[str, DeviceKind]) -> None:
 def _options(
     arguments: argparse.Namespace, mqtt: MqttSettings, clock: SchoolClock, scenario: Scenario
 ) -> Options:
+    duration_s = arguments.duration
+    if arguments.until is not None:
+        found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", arguments.until)
+        if found is None:
+            raise ArgumentError(f"--until {arguments.until}: write a time of day such as 17:30")
+        duration_s = clock.seconds_until(int(found[1]), int(found[2]))
+    if arguments.stamp == "school":
+        if not duration_s:
+            raise ArgumentError("--stamp school: say with --until or --duration when the past ends")
+        clock = clock.stamped(duration_s, clock.started_ms)
     return Options(
         schools=schools(arguments.schools),
         kinds=dict(kinds()),
@@ -153,9 +182,13 @@ def _options(
         clock=clock,
         scenario=scenario,
         data_dir=arguments.data_dir,
-        duration_s=arguments.duration,
+        duration_s=duration_s,
         poll_s=arguments.poll_s,
         rooms_per_school=arguments.rooms_per_school,
+        offices=scenario.offices if arguments.offices is None else arguments.offices,
+        devices_per_school=arguments.devices_per_school or scenario.devices_per_school,
+        record=arguments.record,
+        record_samples=arguments.record_samples,
         changes_per_s=arguments.changes_per_s,
         alarm_every=arguments.alarm_every,
         connect_per_s=arguments.connect_per_s,

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from simulators.school_day import DEPARTMENT, OFFICE
+
 
 class FaultKind(StrEnum):
     """What can go wrong in a simulated school."""
@@ -62,11 +64,16 @@ class FaultSpec:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A title and its faults, in the order of the file."""
+    """A title and its faults, in the order of the file, and what the province is made of.
+
+    `devices_per_school` None: as many as the rooms hold.
+    """
 
     title: str
     faults: tuple[FaultSpec, ...] = ()
     ageing: bool = True
+    offices: bool = False
+    devices_per_school: int | None = None
 
 
 class ScenarioError(ValueError):
@@ -142,7 +149,7 @@ class _Table:
             self.wrong(name, f"no such field here; known are {', '.join(sorted(self.known))}")
 
 
-LEVELS = ("MN", "TH", "THCS", "THPT")
+LEVELS = ("MN", "TH", "THCS", "THPT", OFFICE, DEPARTMENT)
 FOREVER_S = 7 * 86_400.0
 
 
@@ -213,6 +220,8 @@ def read_scenario(content: Mapping[str, Any]) -> Scenario:
     top.text("title_vi")
     top.text("description")
     ageing = top.flag("ageing", True)
+    offices = top.flag("offices", False)
+    devices = int(top.number("devices_per_school", 1, 1_000, 0, "devices") or 0)
     top.known.add("fault")
     tables = content.get("fault", [])
     faults: list[FaultSpec] = []
@@ -225,7 +234,7 @@ def read_scenario(content: Mapping[str, Any]) -> Scenario:
     top.finish()
     if mistakes:
         raise ScenarioError("\n".join(mistakes))
-    return Scenario(title or "untitled", tuple(faults), ageing)
+    return Scenario(title or "untitled", tuple(faults), ageing, offices, devices or None)
 
 
 def load_scenario(path: Path) -> Scenario:

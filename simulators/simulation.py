@@ -19,8 +19,9 @@ from edge_agents.outbox import OutboxFile
 from simulators.burst import Burst
 from simulators.clock import SchoolClock
 from simulators.links import Line, SchoolLink
-from simulators.plan import plan_province
+from simulators.plan import offices, plan_province
 from simulators.province import Member, Province, epoch_ms
+from simulators.recording import Recorder
 from simulators.scenario import Scenario
 from simulators.school import LivingSchool
 
@@ -52,6 +53,10 @@ class Options:
     connect_per_s: float = 60.0
     drain_s: float = 5.0
     commit_interval_ms: int = 20
+    offices: bool = False
+    devices_per_school: int | None = None
+    record: Path | None = None
+    record_samples: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,10 @@ class Report:
     """
 
     schools: int
+    offices: int
     rooms: int
     devices: int
+    metrics: int
     payloads: int
     values: int
     refused: int
@@ -94,7 +101,8 @@ class Report:
         struck = ", ".join(f"{name} {count}" for name, count in self.faults.items()) or "none"
         return "\n".join(
             (
-                f"{self.schools} schools, {self.rooms} rooms, {self.devices} devices, {self.seconds:.0f} s",
+                f"{self.schools} schools, {self.offices} offices, {self.rooms} rooms, {self.seconds:.0f} s",
+                f"{self.devices} devices with {self.metrics} metrics",
                 f"{self.payloads} payloads with {self.values} values ({self.payloads_per_s:.1f} payloads/s)",
                 f"{self.stored} positions stored by the hub, {self.held} still held, {self.refused} refused",
                 f"{self.sessions} sessions, {self.births} node births, {self.sent_again} payloads sent again",
@@ -124,10 +132,16 @@ class Simulation:
             ) from error
         self._links: list[SchoolLink] = []
         members = []
-        for plan in plan_province(options.schools, options.seed, options.rooms_per_school, options.kinds):
+        places = [*options.schools, *(offices() if options.offices else ())]
+        self._recorder = self._record()
+        for plan in plan_province(
+            places, options.seed, options.rooms_per_school, options.kinds, options.devices_per_school
+        ):
             school = LivingSchool(plan, options.kinds, options.seed, ageing=options.scenario.ageing)
             line = Line(**{name: getattr(options.mqtt, name) for name in MqttSettings.__slots__})
             link = SchoolLink(school, self._outboxes, line, options.clock, TIMING)
+            if self._recorder is not None:
+                link.record(self._recorder)
             self._links.append(link)
             members.append(Member(school, link))
         self.province = Province(
@@ -157,6 +171,29 @@ class Simulation:
                 leave.set()
         finally:
             await self._outboxes.close()
+            if self._recorder is not None:
+                self._recorder.close()
+
+    def _record(self) -> Recorder | None:
+        options = self._options
+        if options.record is None:
+            return None
+        clock = options.clock
+        run = {
+            "seed": options.seed,
+            "scenario": options.scenario.title,
+            "schools": len(options.schools),
+            "stamp": "school" if clock.is_stamped else "real",
+            "factor": clock.factor,
+            "started_ms": clock.started_ms,
+            "school_started_ms": clock.school_started_ms,
+        }
+        try:
+            return Recorder(options.record, run, with_samples=options.record_samples)
+        except OSError as error:
+            raise SimulationError(
+                f"--record {options.record}: {error.strerror}; name a file that can be written"
+            ) from error
 
     async def _burst(self, stop: asyncio.Event) -> None:
         options = self._options
@@ -191,10 +228,13 @@ class Simulation:
         totals, nodes = self.province.totals, [link.node for link in self._links]
         seconds = max(0.001, (self._ended_ms - self._began_ms) / 1000)
         plans = [member.school.plan for member in self.province.members]
+        kinds = self._options.kinds
         return Report(
-            schools=len(plans),
+            schools=len(self._options.schools),
+            offices=len(plans) - len(self._options.schools),
             rooms=sum(len(plan.rooms) for plan in plans),
             devices=sum(len(plan.devices) for plan in plans),
+            metrics=sum(len(kinds[device.kind].metrics) for plan in plans for device in plan.devices),
             payloads=totals.payloads,
             values=totals.values,
             refused=totals.refused,

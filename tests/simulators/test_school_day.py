@@ -1,6 +1,7 @@
 """The school day holds together at every minute, level and weekday."""
 
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
