@@ -1,4 +1,4 @@
-"""The hub's pages: the wall, the operations console, sign-in and the way to them.
+"""The hub's pages: the wall, the operations console, the technicians' pages, sign-in and the way to them.
 
 Pages are shells without data: everything they show they ask from the hub's public API with the visitor's own
 session, so that a page can never show more than the API allows.
@@ -6,6 +6,7 @@ session, so that a page can never show more than the API allows.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -20,6 +21,17 @@ from dashboards.vocabulary import vocabulary
 from devices import province
 
 TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE_OF = {
+    "/": "landing.html",
+    "/login": "login.html",
+    "/ops": "ops.html",
+    "/tech": "tech_devices.html",
+    "/tech/device/{group}/{node}/{device}": "tech_device.html",
+    "/tech/schools": "tech_schools.html",
+    "/tech/school/{code}": "tech_school.html",
+    "/tech/quarantine": "tech_quarantine.html",
+}
+"""Pages for people; what stands in the address they read from it themselves."""
 
 
 class Pages:
@@ -87,23 +99,19 @@ def mount(app: FastAPI, *, simulated: bool) -> None:
         app.router.routes.append(Route(map_url, configured_map))
     pages = Pages(assets, simulated=simulated)
 
-    async def landing(request: Request) -> HTMLResponse:
-        """Show where the signed-in visitor may go."""
-        return pages.render(request, "landing.html")
+    def plain(template: str) -> Callable[[Request], Awaitable[HTMLResponse]]:
+        async def page(request: Request) -> HTMLResponse:
+            """Show a page for people."""
+            return pages.render(request, template)
 
-    async def login(request: Request) -> HTMLResponse:
-        """Show the sign-in form."""
-        return pages.render(request, "login.html")
-
-    async def operations(request: Request) -> HTMLResponse:
-        """Show the operations console."""
-        return pages.render(request, "ops.html")
+        return page
 
     async def wall(request: Request) -> HTMLResponse:
         """Show a wall."""
         wanted = request.path_params["wall"]
         return pages.render(request, "wall.html", heed_browser=False, wall=wanted, map_url=map_url)
 
-    for path, page in (("/", landing), ("/login", login), ("/ops", operations), ("/wall/{wall}", wall)):
+    shown = {path: plain(template) for path, template in TEMPLATE_OF.items()} | {"/wall/{wall}": wall}
+    for path, page in shown.items():
         app.router.routes.append(Route(path, page))  # pages are no operations of the API: not in its schema
     app.router.routes.append(Mount("/static", assets, name="static"))

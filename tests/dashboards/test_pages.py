@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from dashboards.assets import FOREVER, ROOT, digest
-from dashboards.pages import mount
+from dashboards.pages import TEMPLATE_OF, mount
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def client() -> Iterator[TestClient]:
         yield opened
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/ops", "/wall/main"])
+@pytest.mark.parametrize("path", [*(path for path in TEMPLATE_OF), "/wall/main"])
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_a_page_carries_no_script_or_style_of_its_own(client: TestClient, path: str, language: str) -> None:
     page = client.get(path, params={"lang": language})
@@ -31,7 +31,7 @@ def test_a_page_carries_no_script_or_style_of_its_own(client: TestClient, path: 
     assert not re.search(r"\sstyle=|<style|\son[a-z]+=|javascript:", page.text)
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/ops", "/wall/main"])
+@pytest.mark.parametrize("path", [*(path for path in TEMPLATE_OF), "/wall/main"])
 def test_every_file_a_page_names_is_there_and_cached_for_good(client: TestClient, path: str) -> None:
     named = set(re.findall(r'"(/static/[^"]+)"', client.get(path).text))
     assert named

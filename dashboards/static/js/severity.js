@@ -13,6 +13,10 @@ export const worstFirst = (a, b) => over(a) - over(b) || RANK[b.severity] - RANK
 export const stateName = (state) =>
   ({ critical: t("Critical"), major: t("High"), minor: t("Low"), ok: t("Normal"), offline: t("Offline"), unknown: t("Not connected") })[state] ?? state;
 
+// A whole school: not heard at all, heard with something wrong, or well.
+export const schoolShape = (state) => ({ down: "offline", degraded: "minor" })[state] ?? state ?? "unknown";
+export const schoolStateName = (state) => ({ down: t("Offline"), degraded: t("Degraded") })[state] ?? stateName(state);
+
 const points = (corners, radius, turn) =>
   Array.from({ length: corners }, (_, i) => ((i * 2 * Math.PI) / corners + turn))
     .map((a) => `${(radius * Math.cos(a)).toFixed(1)} ${(radius * Math.sin(a)).toFixed(1)}`);

@@ -8,11 +8,17 @@ const say = (node, nowMs) => {
 };
 
 // kind: "ago" for something that happened, "for" for something that lasts
-export function agedSince(ms, kind) {
-  const node = element("small");
-  if (!ms) return node;
-  Object.assign(node.dataset, { since: ms, said: kind });
-  say(node, Date.now());
+export const agedSince = (ms, kind) => setAge(element("small"), ms, kind);
+
+// The same in a node that is there already.
+export function setAge(node, ms, kind) {
+  if (!ms) {
+    delete node.dataset.since;
+    text(node, "");
+  } else if (node.dataset.since !== String(ms)) {
+    Object.assign(node.dataset, { since: ms, said: kind });
+    say(node, Date.now());
+  }
   return node;
 }
 

@@ -38,7 +38,10 @@ export const get = (path, query = {}) => {
 
 export const post = (path, body) => call("POST", path, body);
 
-export const signInAddress = () => `/login?next=${encodeURIComponent(location.pathname + location.hash)}`;
+// An address of the API or of a page: names may hold anything.
+export const at = (base, ...names) => [base, ...names.map(encodeURIComponent)].join("/");
+
+export const signInAddress = () => `/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
 
 const RETRY_MS = 3000;
 
@@ -60,6 +63,16 @@ export async function visitor(waiting) {
 
 export function greet(who) {
   document.getElementById("who").textContent = who.name;
+  for (const place of document.querySelectorAll(".places [data-needs]")) {
+    place.hidden = !place.dataset.needs.split(" ").some((need) => who.permissions.includes(need));
+    if (place.pathname === location.pathname) place.setAttribute("aria-current", "page");
+  }
+  // another language is the same page with the same choices
+  document.querySelector("a.language").addEventListener("click", (event) => {
+    const here = new URL(location.href);
+    here.searchParams.set("lang", event.currentTarget.lang);
+    event.currentTarget.href = here.pathname + here.search + here.hash;
+  });
   const button = document.getElementById("sign-out");
   button.hidden = false;
   button.addEventListener("click", async () => {

@@ -1,39 +1,14 @@
 // Edge nodes with their devices: what is heard from whom, and giving a stranger a place.
 import { byId, element, hidden } from "../dom.js";
-import { NOTHING, language, nt, number, t } from "../words.js";
+import { nt, number, t } from "../words.js";
 import { agedSince } from "./ages.js";
 import { get, post } from "./api.js";
 import { Question } from "./dialog.js";
+import { listed, presenceMark as state, qualityName, shown, vocabulary, why } from "./facts.js";
 import { icon } from "./icons.js";
 import { Listing, button } from "./listing.js";
 
 const DEVICES = 100;
-
-const presences = () => ({ born: t("Online"), stale: t("Silent"), dead: t("Offline") });
-const reasons = () => ({
-  birth: "", silence: t("no message for too long"), will: t("connection lost without goodbye"), goodbye: t("signed off"), node_death: t("signed off"), death: t("signed off"),
-  device_death: t("device does not answer"), hub_restart: t("not heard since the hub started"), no_route: t("no route"), refused: t("connection refused"),
-  auth_failed: t("wrong credentials"), timeout: t("timed out"), protocol_error: t("protocol error"), powered_off: t("powered off"), unplugged: t("unplugged"),
-  node_lost: t("edge node lost"), not_reborn: t("not named again by its edge node"), never_born: t("never introduced itself"), heard_again: "", rebirth: "",
-});
-const qualities = () => ({ stale: t("old value"), bad: t("doubtful") });
-const shapes = { born: "ok", stale: "minor", dead: "offline" };
-
-const vocabulary = JSON.parse(byId("vocabulary").textContent);
-
-function shown({ value, unit }, words) {
-  if (value === null || value === undefined) return NOTHING;
-  const state = words?.states?.[typeof value === "boolean" ? (value ? "True" : "False") : value];
-  if (state) return state;
-  if (typeof value === "boolean") return value ? t("yes") : t("no");
-  if (value === "") return t("none");
-  const said = typeof value === "number" ? number(value, words?.decimals ?? (Number.isInteger(value) ? 0 : 2)) : String(value);
-  return unit ? `${said} ${unit}` : said;
-}
-
-// The mirror keys metrics by name, the API lists them: both read alike.
-const listed = (metrics) => (Array.isArray(metrics) ? metrics : Object.entries(metrics ?? {}).map(([name, metric]) => ({ name, ...metric })))
-  .sort((a, b) => a.name.localeCompare(b.name, language));
 
 export function nodeList(who, schoolName, schools, counted) {
   const may = who.permissions.includes("registry.claim");
@@ -55,7 +30,7 @@ export function nodeList(who, schoolName, schools, counted) {
     const words = vocabulary[kind]?.metrics[metric.name];
     const doubtful = metric.quality && metric.quality !== "good";
     return element("p", { class: [metric.severity ?? "", doubtful ? "bad" : ""].join(" ").trim() }, words?.label ?? metric.name,
-      element("b", {}, shown(metric, words), ...(doubtful && present ? [` · ${qualities()[metric.quality] ?? metric.quality}`] : [])));
+      element("b", {}, shown(metric, words), ...(doubtful && present ? [` · ${qualityName(metric.quality)}`] : [])));
   };
 
   const address = (device) => `/api/v1/devices/${[device.group, device.node, device.device].map(encodeURIComponent).join("/")}`;
@@ -88,9 +63,6 @@ export function nodeList(who, schoolName, schools, counted) {
     }
     return made;
   }
-
-  const state = (presence) => element("i", { class: `shape ${shapes[presence?.state] ?? "unknown"}`, role: "img", "aria-label": presences()[presence?.state] ?? "" });
-  const why = (presence) => [presences()[presence?.state] ?? NOTHING, reasons()[presence?.reason] ?? presence?.reason].filter(Boolean).join(" · ");
 
   async function devices(node, into) {
     const { items, next_cursor: more } = await get("/api/v1/devices", { group: node.group, node: node.node, limit: DEVICES });

@@ -4,29 +4,15 @@ import { sawVersion } from "../renewal.js";
 import { Stream } from "../stream.js";
 import { number, t } from "../words.js";
 import { alarmList } from "./alarms.js";
-import { get, greet, visitor } from "./api.js";
+import { greet, visitor } from "./api.js";
 import { nodeList } from "./nodes.js";
 import { quarantineList } from "./quarantine.js";
+import { schoolNames } from "./schools.js";
 import { statusList } from "./status.js";
 import { Tabs } from "./tabs.js";
 
 const REFRESH_MS = 5000;
 const RING_MS = 400;
-
-async function schoolNames() {
-  const names = new Map();
-  let cursor = null;
-  try {
-    do {
-      const page = await get("/api/v1/organisation/schools", { limit: 500, cursor });
-      for (const school of page.items) names.set(school.code, school.name);
-      cursor = page.next_cursor;
-    } while (cursor);
-  } catch {
-    return names; // codes are shown where names are not known
-  }
-  return names;
-}
 
 const link = byId("link");
 const show = (state) => {

@@ -7,7 +7,7 @@ import { Listing, button } from "./listing.js";
 const LOOK_AGAIN_MS = 700;
 const LOOKS = 6;
 
-const reasons = () => ({
+export const reasons = () => ({
   malformed: t("Not a readable Sparkplug message"), bad_topic: t("Topic breaks the rules"), unborn: t("Data without a birth"),
   unknown_alias: t("Alias that no birth named"), unknown_metric: t("Metric that no birth named"), wrong_datatype: t("Value of another datatype"),
   unknown_datatype: t("Datatype that does not exist"), oversize: t("Message too large"), oversize_packet: t("Message too large"), bad_value: t("Value that cannot be stored"),
@@ -19,7 +19,8 @@ const reasons = () => ({
 
 const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
 
-export function quarantineList(who, counted) {
+// query(): filters; picked(item), details(item): what a page puts before a row and into it
+export function quarantineList(who, counted, { query = () => ({}), picked = null, details = null } = {}) {
   const may = who.permissions.includes("quarantine.replay");
   const [all, said] = [byId("replay-all"), byId("replayed")];
 
@@ -58,21 +59,22 @@ export function quarantineList(who, counted) {
     });
     again.disabled = Boolean(item.replayed_ms);
     const why = reasons()[item.reason];
-    return element("article", { class: "row quarantined" },
+    const more = details?.(item) ?? [];
+    return element("article", { class: picked ? "row quarantined picked" : "row quarantined" }, ...(picked ? [picked(item)] : []),
       element("div", { class: "num" }, moment(item.received_ms, Date.now())),
       element("div", {}, element("b", {}, why ?? item.reason), element("small", { class: "code" }, why ? item.reason : "")),
       element("div", {}, [item.group, item.node, item.device].filter(Boolean).join(" / "), element("small", { class: "code" }, item.topic), element("small", {}, item.detail)),
       element("div", { class: "num" }, `${number(item.size)} B`),
-      element("div", { class: "acts" }, ...(may ? [again] : [])));
+      element("div", { class: "acts" }, ...more.slice(0, 1), ...(may ? [again] : [])), ...more.slice(1));
   };
 
   const listing = new Listing("quarantine", {
-    load: (cursor) => get("/api/v1/quarantine", { cursor, limit: 100 }),
+    load: (cursor) => get("/api/v1/quarantine", { ...query(), cursor, limit: 100 }),
     row, key: (item) => String(item.id), empty: () => t("Nothing is in quarantine."),
     counted(count, more) {
       counted(count, more);
       hidden(all, !may || !waiting().length);
     },
   });
-  return listing;
+  return Object.assign(listing, { replay });
 }

@@ -1,0 +1,41 @@
+// Alarms of one device: what stands, and what there was.
+import { element } from "../dom.js";
+import { newestFirst, stateName, worstFirst } from "../severity.js";
+import { age, moment, said, t } from "../words.js";
+import { agedSince } from "../console/ages.js";
+import { get } from "../console/api.js";
+import { Section } from "./section.js";
+
+const HISTORY = 50;
+
+const STAGES = {
+  unacknowledged: t("Not acknowledged"), acknowledged: t("Acknowledged"), returned_unacknowledged: t("Over, not acknowledged"), suppressed: t("Follows from another"),
+  normal: t("Closed"),
+};
+
+export const isOver = (alarm) => typeof alarm.returned_ms === "number" || alarm.state === "normal";
+
+export function alarmLine(alarm, where = "") {
+  const over = isOver(alarm);
+  const lasted = over && alarm.returned_ms ? t("lasted {age}", { age: age(alarm.returned_ms - alarm.raised_ms) }) : "";
+  const facts = [where, said(alarm, "detail"), STAGES[alarm.state] ?? alarm.state, alarm.acknowledged_by, alarm.comment].filter(Boolean).join(" · ");
+  return element("li", { class: over ? "line alarm-line over" : "line alarm-line" },
+    element("i", { class: `shape ${over ? "unknown" : alarm.severity}`, role: "img", "aria-label": stateName(alarm.severity) }),
+    element("div", {}, said(alarm, "title"), element("small", {}, " ", facts)),
+    element("div", {}, element("div", { class: "num" }, moment(alarm.raised_ms, Date.now())), over ? element("small", {}, lasted) : agedSince(alarm.raised_ms, "ago")));
+}
+
+export const alarmsPart = ({ group, node, device }) => new Section("alarms", {
+  async load() {
+    const mine = { group, node, device, limit: HISTORY };
+    const [open, all] = await Promise.all([get("/api/v1/alarms", { ...mine, state: "open" }), get("/api/v1/alarms", { ...mine, state: "all" })]);
+    const seen = new Set(open.items.map((alarm) => alarm.id));
+    return [...open.items.sort(worstFirst), ...all.items.filter((alarm) => !seen.has(alarm.id)).sort(newestFirst)]
+      .filter((alarm) => alarm.node === node && (alarm.device ?? "") === device);
+  },
+  draw(alarms, body) {
+    body.replaceChildren(element("ul", { class: "lines" }, ...alarms.map((alarm) => alarmLine(alarm))));
+    return alarms.length > 0;
+  },
+  empty: () => t("No alarm of this device, now or before."),
+});

@@ -1,0 +1,488 @@
+"""A stand-in for what the technicians' pages ask, with a list as long as one wants.
+
+    python -m tests.browser.tech_server 20600 --devices 10000
+
+It shows the client alone. What the hub really answers is checked elsewhere, against the hub itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import random
+import unicodedata
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import StreamingResponse
+
+from devices.kind import kinds
+from tests.browser.api_stand_in import Records, problem
+from tests.browser.province_server import SCHOOLS, SHORT, Province, build, now_ms
+
+Json = dict[str, Any]
+FACETS = ("kind", "presence", "severity", "district", "school")
+HOUR_MS = 3_600_000
+
+
+def plain(text: str) -> str:
+    """Leave marks and case out."""
+    split = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
+    return "".join(c for c in split if not unicodedata.combining(c))
+
+
+class Fleet:
+    """Devices, saved views and what the pages changed; `away` lets every route answer 503."""
+
+    def __init__(self, schools: list[Json], devices: int, seed: int = 7) -> None:
+        self.away, self.asked = False, Counter[str]()
+        self.views: dict[str, Json] = {}
+        self.gap_hours = (9, 11)
+        chance = random.Random(seed)
+        every = sorted(kinds().items())
+        self.schools = {school["code"]: school for school in schools}
+        self.devices = [self._device(chance, i, schools, *every[i % len(every)]) for i in range(devices)]
+        for device in self.devices:
+            device["text"] = plain(
+                " ".join(str(device[n]) for n in ("name", "device", "school", "school_name", "room"))
+            )
+        self.devices.sort(key=lambda d: (d["school"], d["room"], d["device"]))
+
+    def _device(self, chance: random.Random, i: int, schools: list[Json], name: str, kind: Any) -> Json:
+        school = schools[i * len(schools) // 10_000 if len(schools) > 100 else i % len(schools)]
+        room = f"P{101 + (i // len(kinds())) % 24}"
+        state = chance.choices(["born", "stale", "dead"], [94, 1, 5])[0]
+        severity = chance.choices([None, "minor", "major", "critical"], [93, 4, 2, 1])[0]
+        metrics = [self._metric(chance, metric, severity, state) for metric in kind.metrics]
+        tile = [m for wanted in kind.tile.metrics for m in metrics if m["name"] == wanted]
+        return {
+            "group": school["code"],
+            "node": f"{school['code']}-a1",
+            "device": f"{room.lower()}-{name}-{i}",
+            "school": school["code"],
+            "school_name": school["name"],
+            "district": school["district"],
+            "room": room,
+            "kind": name,
+            "name": kind.label_vi,
+            "claimed": True,
+            "simulated": True,
+            "published_ms": now_ms(),
+            "presence": {
+                "state": state,
+                "reason": "birth" if state == "born" else "timeout",
+                "since_ms": now_ms() - chance.randint(20, 400_000) * 1000,
+            },
+            "alarms": [],
+            "severity": severity,
+            "suppressed": False,
+            "icon": name,
+            "tile": tile,
+            "metrics": metrics,
+        }
+
+    def _metric(self, chance: random.Random, metric: Any, severity: str | None, state: str) -> Json:
+        value: Any = round(chance.uniform(20, 900), metric.decimals) if metric.unit else chance.randint(0, 40)
+        if metric.states:
+            value = chance.choice(list(metric.states))
+        limits = [
+            {"severity": limit.severity, "above": limit.above, "below": limit.below, "equals": limit.equals}
+            for limit in metric.limits
+        ]
+        states = [
+            {"value": key, "label_vi": said[0], "label_en": said[1]}
+            for key, said in (metric.states or {}).items()
+        ]
+        return {
+            "name": metric.name,
+            "value": value,
+            "unit": metric.unit,
+            "ts_ms": now_ms() - chance.randint(1, 90) * 1000,
+            "quality": "good" if state == "born" else "stale",
+            "severity": severity if metric.limits else None,
+            "label_vi": metric.label_vi,
+            "label_en": metric.label_en,
+            "decimals": metric.decimals,
+            "limits": limits,
+            "states": states,
+        }
+
+    def found(self, wanted: dict[str, str], but: str = "") -> list[Json]:
+        """Give the devices that fit all filters, except one facet's."""
+        words = plain(wanted.get("q", "")).split()
+        fits = [(name, wanted[name]) for name in FACETS if wanted.get(name) and name != but]
+
+        def fit(device: Json) -> bool:
+            for name, value in fits:
+                mine = device["presence"]["state"] if name == "presence" else device[name] or "none"
+                if mine != value:
+                    return False
+            if not words:
+                return True
+            return all(word in device["text"] for word in words)
+
+        return [device for device in self.devices if fit(device)]
+
+    def history(self, name: str, start: int, end: int, points: int) -> Json:
+        """Make a day's curve with a gap, as many items as pixels at most."""
+        metric = next(m for device in self.devices for m in device["metrics"] if m["name"] == name)
+        step = max(60_000, -(-(end - start) // max(1, points) // 60_000) * 60_000)
+        items = []
+        for ts in range(start - start % step, end, step):
+            hour = (ts / HOUR_MS + 7) % 24
+            here = ts >= start and not self.gap_hours[0] <= hour < self.gap_hours[1]
+            if metric["states"]:
+                keys = [state["value"] for state in metric["states"]]
+                value: Any = keys[int(hour) % len(keys)]
+                items.append({"ts_ms": ts, "value": value if here else None, "last": value, "count": 1})
+                continue
+            mean = 640 + 380 * math.sin((hour - 7) / 24 * 2 * math.pi) + 40 * math.sin(ts / 5e5)
+            spread = 20 + 30 * abs(math.sin(ts / 9e5))
+            items.append(
+                {
+                    "ts_ms": ts,
+                    "value": round(mean, 1) if here else None,
+                    "min": mean - spread,
+                    "max": mean + spread,
+                    "last": mean,
+                    "count": 5 if here else 0,
+                    "covered": 1.0,
+                }
+            )
+        return {
+            "name": name,
+            "unit": metric["unit"],
+            "start_ms": start,
+            "end_ms": end,
+            "tier": "5m",
+            "step_ms": step,
+            "items": items,
+            "states": metric["states"],
+            "next_cursor": None,
+        }
+
+
+def routes(fleet: Fleet) -> APIRouter:
+    """Make the routes; those of the console's stand-in come after them."""
+    api = APIRouter(prefix="/api/v1")
+    away = problem(503, "The hub is away")
+
+    def get_device(group: str, node: str, device: str) -> Json | None:
+        return next(
+            (d for d in fleet.devices if (d["group"], d["node"], d["device"]) == (group, node, device)), None
+        )
+
+    @api.get("/devices/facets", response_model=None)
+    async def facets(
+        q: str = "",
+        kind: str = "",
+        presence: str = "",
+        severity: str = "",
+        district: str = "",
+        school: str = "",
+    ) -> Response | Json:
+        wanted = {
+            "q": q,
+            "kind": kind,
+            "presence": presence,
+            "severity": severity,
+            "district": district,
+            "school": school,
+        }
+        counts = {
+            name: Counter(
+                d["presence"]["state"] if name == "presence" else d[name] or "none"
+                for d in fleet.found(wanted, but=name)
+            )
+            for name in FACETS
+        }
+        known = kinds()
+        return (
+            away
+            if fleet.away
+            else {
+                "kinds": [
+                    {"id": k, "label_vi": known[k].label_vi, "label_en": known[k].label_en, "count": n}
+                    for k, n in sorted(counts["kind"].items())
+                ],
+                "districts": [
+                    {"code": c, "name": SHORT[c], "count": n} for c, n in sorted(counts["district"].items())
+                ],
+                "presence": counts["presence"],
+                "severity": counts["severity"],
+            }
+        )
+
+    @api.get("/devices", response_model=None)
+    async def devices(
+        q: str = "",
+        kind: str = "",
+        presence: str = "",
+        severity: str = "",
+        district: str = "",
+        school: str = "",
+        sort: str = "place",
+        cursor: int = 0,
+        limit: int = 100,
+    ) -> Response | Json:
+        fleet.asked["devices"] += 1
+        wanted = {
+            "q": q,
+            "kind": kind,
+            "presence": presence,
+            "severity": severity,
+            "district": district,
+            "school": school,
+        }
+        found = fleet.found(wanted)
+        if sort == "severity":
+            found.sort(key=lambda d: {"critical": 0, "major": 1, "minor": 2}.get(d["severity"], 3))
+        elif sort in ("name", "kind"):
+            found.sort(key=lambda d: d[sort])
+        more = cursor + limit if cursor + limit < len(found) else None
+        items = [
+            {k: v for k, v in d.items() if k not in ("metrics", "text")}
+            for d in found[cursor : cursor + limit]
+        ]
+        return away if fleet.away else {"items": items, "next_cursor": more, "total": len(found)}
+
+    @api.get("/devices/{group}/{node}/{device}", response_model=None)
+    async def device(group: str, node: str, device: str) -> Response | Json:
+        found = get_device(group, node, device)
+        agent = {
+            "node": node,
+            "presence": {"state": "born", "reason": "birth", "since_ms": now_ms() - 9_000_000},
+            "software": "agent 0.1",
+            "simulated": True,
+            "clock_offset_ms": -240,
+            "skew_ms": 35,
+            "outbox": {"position": 88_412, "stored": 88_410, "first": 88_411, "unacknowledged": 2, "lost": 0},
+            "last_heard_ms": now_ms() - 900,
+        }
+        if fleet.away:
+            return away
+        return (
+            found | {"agent": agent} if found else problem(404, "Not found", detail="there is no such device")
+        )
+
+    @api.get("/devices/{group}/{node}/{device}/metrics/{name:path}", response_model=None)
+    async def history(name: str, start: int, end: int, points: int) -> Response | Json:
+        return away if fleet.away else fleet.history(name, start, end, points)
+
+    @api.get("/presence", response_model=None)
+    async def presence(group: str, node: str, device: str) -> Response | Json:
+        now = now_ms()
+        items = [
+            {"state": s, "reason": r, "since_ms": now - h * HOUR_MS}
+            for s, r, h in (
+                ("born", "birth", 3),
+                ("dead", "timeout", 5),
+                ("born", "birth", 40),
+                ("stale", "silence", 41),
+                ("born", "birth", 300),
+            )
+        ]
+        return away if fleet.away else {"items": items, "next_cursor": None}
+
+    @api.get("/traffic/stream", response_model=None)
+    async def traffic(group: str = "", node: str = "", device: str = "") -> Response:
+        async def events() -> AsyncIterator[str]:
+            for seq in range(1_000_000):
+                metrics = [
+                    {
+                        "name": "CO2",
+                        "value": 700 + seq % 60,
+                        "datatype": "Int32",
+                        "ts_ms": now_ms(),
+                        "is_historical": False,
+                        "is_null": False,
+                        "alias": None,
+                    }
+                ]
+                message = {
+                    "ts_ms": now_ms(),
+                    "topic": f"spBv1.0/{group}/DDATA/{node}/{device}",
+                    "type": "DDATA",
+                    "group": group,
+                    "node": node,
+                    "device": device,
+                    "seq": seq % 256,
+                    "sent_ms": now_ms() - 20,
+                    "bytes": 64,
+                    "metrics": metrics,
+                    "problem": None,
+                }
+                yield f"event: message\ndata: {json.dumps(message)}\n\n"
+                await asyncio.sleep(0.05)
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    @api.get("/views", response_model=None)
+    async def views() -> Response | Json:
+        return away if fleet.away else {"items": list(fleet.views.values()), "next_cursor": None}
+
+    @api.put("/views/{name}")
+    async def save(name: str, view: Json) -> Json:
+        kept: Json = {"name": name, **view}
+        fleet.views[name] = kept
+        return kept
+
+    @api.delete("/views/{name}", status_code=204)
+    async def forget(name: str) -> Response:
+        fleet.views.pop(name, None)
+        return Response(status_code=204)
+
+    def summary(found: Json) -> Json:
+        down = found["state"] == "offline"
+        state = {"ok": "ok", "offline": "down", "unknown": "unknown"}.get(found["state"], "degraded")
+        return {
+            "code": found["code"],
+            "name": found["name"],
+            "level": found["level"],
+            "district": found["district"],
+            "district_name": SHORT[found["district"]],
+            "state": state,
+            "since_ms": now_ms() - 1_260_000,
+            "rooms": found["rooms"],
+            "devices": found["devices"],
+            "devices_online": found["devices_online"],
+            "nodes": 1,
+            "nodes_online": 0 if down else 1,
+            "alarms_open": int(state != "ok"),
+            "severity": "critical" if down else None,
+        }
+
+    @api.get("/schools", response_model=None)
+    async def schools(q: str = "", district: str = "", state: str = "") -> Response | Json:
+        found = [
+            one
+            for one in map(summary, fleet.schools.values())
+            if all(word in plain(one["name"] + one["code"]) for word in plain(q).split())
+            and district in ("", one["district"])
+            and state in ("", one["state"])
+        ]
+        return away if fleet.away else {"items": found, "next_cursor": None, "total": len(found)}
+
+    @api.get("/organisation/units")
+    async def units() -> Json:
+        return {
+            "items": [{"code": code, "name": name, "kind": "district"} for code, name in SHORT.items()],
+            "next_cursor": None,
+        }
+
+    @api.get("/schools/{code}", response_model=None)
+    async def school(code: str) -> Response | Json:
+        found = fleet.schools.get(code)
+        if fleet.away or not found:
+            return away if fleet.away else problem(404, "Not found", detail="there is no such school")
+        mine = [
+            {k: v for k, v in d.items() if k not in ("metrics", "text")}
+            for d in fleet.devices
+            if d["school"] == code
+        ]
+        broken = found["state"] == "offline"
+        since = now_ms() - 1_260_000
+        names = (
+            ("province", "Tỉnh", "Province"),
+            ("district", "Huyện", "District"),
+            ("school_uplink", "Đường truyền trường", "School uplink"),
+            ("agent", "Máy biên", "Edge node"),
+            ("rooms", "Phòng", "Rooms"),
+        )
+        path = [
+            {
+                "id": i,
+                "label_vi": vi,
+                "label_en": en,
+                "since_ms": since if broken and n > 1 else None,
+                "alarm_id": None,
+                "node": None,
+                "state": "down" if broken and n == 2 else "unknown" if broken and n > 2 else "ok",
+                "detail_vi": "Đường truyền ngắt" if broken and n == 2 else "",
+                "detail_en": "The line is cut" if broken and n == 2 else "",
+            }
+            for n, (i, vi, en) in enumerate(names)
+        ]
+        rooms = [
+            {
+                "code": r,
+                "name": f"Phòng {r[1:]}",
+                "type": "classroom",
+                "devices": [d for d in mine if d["room"] == r],
+            }
+            for r in sorted({d["room"] for d in mine})
+        ]
+        return {
+            "school": {
+                "code": code,
+                "name": found["name"],
+                "level": found["level"],
+                "district": found["district"],
+                "district_name": SHORT[found["district"]],
+            },
+            "state": summary(found)["state"],
+            "since_ms": since,
+            "path": path,
+            "rooms": rooms,
+            "alarms_open": 2 if broken else 0,
+            "nodes": [
+                {
+                    "group": code,
+                    "node": f"{code}-a1",
+                    "software": "agent 0.1",
+                    "claimed": True,
+                    "school": code,
+                    "presence": {
+                        "state": "dead" if broken else "born",
+                        "reason": "will" if broken else "birth",
+                        "since_ms": since,
+                    },
+                    "devices": [d["device"] for d in mine],
+                    "devices_online": 0 if broken else len(mine),
+                    "metrics": [],
+                }
+            ],
+        }
+
+    @api.get("/quarantine/{row}", response_model=None)
+    async def quarantined(row: int) -> Json:
+        return {
+            "id": row,
+            "reason": "unknown_alias",
+            "hex": "0a0c1020" * 40,
+            "decoded": {"seq": 7, "metrics": [{"alias": 9}]},
+        }
+
+    return api
+
+
+def build_tech(province: Province, records: Records, fleet: Fleet) -> FastAPI:
+    """Put the technicians' routes before the console's."""
+    records.permissions = [*records.permissions, "presence.read", "telemetry.read", "traffic.read"]
+    app = build(province, records)
+    ahead = FastAPI(openapi_url=None)
+    ahead.include_router(routes(fleet))
+    app.router.routes[:0] = ahead.router.routes
+    return app
+
+
+def main() -> None:
+    """Serve until stopped."""
+    options = argparse.ArgumentParser()
+    options.add_argument("port", type=int)
+    options.add_argument("--devices", type=int, default=10_000)
+    options.add_argument("--schools", type=int)
+    chosen = options.parse_args()
+    province = Province(SCHOOLS, chosen.schools)
+    fleet = Fleet(province.picture["schools"], chosen.devices)
+    app = build_tech(province, Records(province.picture), fleet)
+    uvicorn.run(app, host="127.0.0.1", port=chosen.port, log_level="warning", timeout_graceful_shutdown=1)
+
+
+if __name__ == "__main__":
+    main()
