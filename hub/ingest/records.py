@@ -100,7 +100,8 @@ class Records:
         async with self._database.read() as session:
             return await registry.quarantined_payloads(session, ids)
 
-    async def mark_replayed(self, ids: list[int], now_ms: int) -> None:
-        """Note that payloads could be used after all."""
+    async def mark_replayed(self, used: list[int], refused: dict[int, tuple[str, str]], now_ms: int) -> None:
+        """Note which payloads could be used after all, and why the others could not (reason, detail)."""
         async with self._database.write() as session:
-            await registry.mark_replayed(session, ids, now_ms)
+            await registry.mark_replayed(session, used, now_ms)
+            await registry.mark_refused(session, refused, now_ms)

@@ -12,7 +12,7 @@ import orjson
 
 from hub.alarms.rules import AlarmBook
 from hub.ingest.apply import Applier
-from hub.ingest.decode import Decoder
+from hub.ingest.decode import Decoder, Message
 from hub.ingest.pipeline import Pipeline
 from hub.ingest.records import Records
 from hub.ingest.sessions import Directory
@@ -84,6 +84,7 @@ class Requests:
     async def _replay(self, ids: list[int]) -> None:
         found = await self._records.quarantined(ids)
         used: list[int] = []
+        refused: dict[int, tuple[str, str]] = {}
         async with self._pipeline.lock:
             for number, (topic, raw) in found.items():
                 message = self._decoder.parse([(topic.encode(), raw)])[0]
@@ -91,5 +92,21 @@ class Requests:
                 await self._storing.offer(rows)
                 if ok:
                     used.append(number)
-        if used:
-            await self._records.mark_replayed(used, self._now_ms())
+                else:
+                    refused[number] = _why_not(message)
+        if found:
+            await self._records.mark_replayed(used, refused, self._now_ms())
+
+
+def _why_not(message: Message) -> tuple[str, str]:
+    """Why a payload that was read again is still of no use: a stable reason and its detail."""
+    route, node = message.route, message.route.node
+    if message.payload is None or node is None:
+        reason, _, detail = message.reason.partition(": ")
+        return reason, detail
+    if not route.has_position:
+        return "not_data", "births and deaths say how things were then, and are not read again"
+    device = node.devices.get(route.device_id) if route.device_id else node.itself
+    if device is None or device.birth is None:
+        return "unborn", "there is still no birth that says how to read it"
+    return "bad_value", "its values still cannot be read"

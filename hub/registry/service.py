@@ -4,12 +4,14 @@ What does not fit (names over `MAX_NAME` characters) is left out instead of fail
 should have put it into quarantine before.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 
-from sqlalchemy import and_, case, delete, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal_column, or_, select, tuple_, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, undefer
 
 from hub.database import insert_into
 from hub.registry.rules import MAX_NAME, Claim, DeviceSeen, NodeSeen, PresenceChange, Quarantined, fits
@@ -17,6 +19,9 @@ from hub.registry.tables import Device, Node, PresenceEvent, Quarantine
 
 # PostgreSQL refuses NUL in text, and hostile topics contain what they like
 _NUL = "\x00"
+
+STORED = "stored"
+"""The outcome of a quarantined payload that could be used after all."""
 
 
 async def record_nodes(session: AsyncSession, nodes: Iterable[NodeSeen]) -> None:
@@ -151,7 +156,15 @@ async def quarantined_payloads(session: AsyncSession, ids: Sequence[int]) -> dic
 
 async def mark_replayed(session: AsyncSession, ids: Sequence[int], now_ms: int) -> None:
     """Notes that quarantined payloads were read again with success."""
-    await session.execute(update(Quarantine).where(Quarantine.id.in_(ids)).values(replayed_ms=now_ms))
+    changed = {"replayed_ms": now_ms, "tried_ms": now_ms, "outcome": STORED, "outcome_detail": ""}
+    await session.execute(update(Quarantine).where(Quarantine.id.in_(ids)).values(changed))
+
+
+async def mark_refused(session: AsyncSession, ids: Mapping[int, tuple[str, str]], now_ms: int) -> None:
+    """Notes that quarantined payloads were read again in vain: by id, the reason and its detail."""
+    for number, (reason, detail) in ids.items():
+        changed = {"tried_ms": now_ms, "outcome": reason[:64], "outcome_detail": _text(detail)}
+        await session.execute(update(Quarantine).where(Quarantine.id == number).values(changed))
 
 
 async def forget_old(session: AsyncSession, *, presence_before_ms: int, quarantine_before_ms: int) -> None:
@@ -174,55 +187,105 @@ async def list_presence(
     *,
     group: str | None,
     node: str | None,
-    device: str | None,
+    devices: Collection[str] | None,
     schools: frozenset[str] | None,
     after: tuple[int, int] | None,
     limit: int,
-) -> list[PresenceEvent]:
-    """Gives changes of presence, the newest first; `device` "" is nodes only, `schools` None is all."""
-    query = select(PresenceEvent)
-    for column, wanted in (
-        (PresenceEvent.group_code, group),
-        (PresenceEvent.node, node),
-        (PresenceEvent.device, device),
-    ):
+) -> list[tuple[PresenceEvent, int | None]]:
+    """Gives changes of presence, the newest first, each with when the next one of the same came.
+
+    `devices` None is all, "" among them the nodes themselves; `schools` None is all.
+    """
+    later = aliased(PresenceEvent)
+    same = and_(
+        later.group_code == PresenceEvent.group_code,
+        later.node == PresenceEvent.node,
+        later.device == PresenceEvent.device,
+        later.since_ms > PresenceEvent.since_ms,
+    )
+    until_ms = select(func.min(later.since_ms)).where(same).correlate(PresenceEvent).scalar_subquery()
+    query = select(PresenceEvent, until_ms)
+    for column, wanted in ((PresenceEvent.group_code, group), (PresenceEvent.node, node)):
         if wanted is not None:
             query = query.where(column == wanted)
+    if devices is not None:
+        query = query.where(PresenceEvent.device.in_(devices))
     if schools is not None:
         of_node = and_(Node.group_code == PresenceEvent.group_code, Node.node == PresenceEvent.node)
         query = query.join(Node, of_node).where(Node.claimed_school.in_(schools))
     if after is not None:
         query = query.where(tuple_(PresenceEvent.since_ms, PresenceEvent.id) < after)
     query = query.order_by(PresenceEvent.since_ms.desc(), PresenceEvent.id.desc()).limit(limit)
-    return list((await session.execute(query)).scalars())
+    return [(event, until) for event, until in await session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineFilter:
+    """Which quarantined payloads are wanted; None does not matter. `schools` is what the asker may see.
+
+    `q` is looked for in topic and detail; `since_ms` is included, `until_ms` is not.
+    """
+
+    schools: frozenset[str] | None = None
+    group: str | None = None
+    school: str | None = None
+    node: str | None = None
+    reason: str | None = None
+    q: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+def _school_of_payload() -> ColumnElement[str]:
+    """Whose node sent it: the school it is claimed for, else its group."""
+    of_node = and_(Node.group_code == Quarantine.group_code, Node.node == Quarantine.node)
+    claimed = select(Node.claimed_school).where(of_node).correlate(Quarantine).scalar_subquery()
+    return func.coalesce(claimed, Quarantine.group_code)
 
 
 async def list_quarantine(
-    session: AsyncSession,
-    *,
-    group: str | None,
-    reason: str | None,
-    schools: frozenset[str] | None,
-    before_id: int | None,
-    limit: int,
+    session: AsyncSession, wanted: QuarantineFilter, *, before_id: int | None, limit: int
 ) -> list[Quarantine]:
-    """Gives quarantined payloads, the newest first, without their bytes; `schools` None is all."""
+    """Gives quarantined payloads, the newest first, without their bytes."""
     query = select(Quarantine)
-    if group is not None:
-        query = query.where(Quarantine.group_code == group)
-    if reason is not None:
-        query = query.where(Quarantine.reason == reason)
-    if schools is not None:
-        query = query.where(Quarantine.group_code.in_(schools))
+    for column, value in (
+        (Quarantine.group_code, wanted.group),
+        (Quarantine.node, wanted.node),
+        (Quarantine.reason, wanted.reason),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.school is not None:
+        query = query.where(_school_of_payload() == wanted.school)
+    if wanted.schools is not None:
+        query = query.where(_school_of_payload().in_(wanted.schools))
+    for word in (wanted.q or "").split():
+        query = query.where(
+            or_(
+                Quarantine.topic.icontains(word, autoescape=True),
+                Quarantine.detail.icontains(word, autoescape=True),
+            )
+        )
+    if wanted.since_ms is not None:
+        query = query.where(Quarantine.received_ms >= wanted.since_ms)
+    if wanted.until_ms is not None:
+        query = query.where(Quarantine.received_ms < wanted.until_ms)
     if before_id is not None:
         query = query.where(Quarantine.id < before_id)
     return list((await session.execute(query.order_by(Quarantine.id.desc()).limit(limit))).scalars())
 
 
-async def quarantine_group(session: AsyncSession, quarantine_id: int) -> str | None:
-    """Gives the group of a quarantined payload, or None if there is none of this number."""
-    query = select(Quarantine.group_code).where(Quarantine.id == quarantine_id)
-    return (await session.execute(query)).scalar_one_or_none()
+async def quarantine_schools(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
+    """Gives whose quarantined payloads of these numbers are, for those that are there."""
+    query = select(Quarantine.id, _school_of_payload()).where(Quarantine.id.in_(ids))
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
+async def quarantined_payload(session: AsyncSession, quarantine_id: int) -> tuple[Quarantine, str] | None:
+    """Gives one quarantined payload with its bytes and whose it is, or None."""
+    query = select(Quarantine, _school_of_payload()).where(Quarantine.id == quarantine_id)
+    found = (await session.execute(query.options(undefer(Quarantine.payload)))).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 async def rooms_in_use(session: AsyncSession) -> list[tuple[str, str]]:

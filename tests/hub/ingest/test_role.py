@@ -12,7 +12,7 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from devices.kind import kinds
 from devices.wire.datatypes import DataType
@@ -288,3 +288,38 @@ async def test_what_is_no_more_is_taken_off_the_broker(settings: Settings, seen:
         for topic in ("hub/alarms/0123456789abcdef", "hub/live/S1/P101/removed", "hub/live/S1/-/gone"):
             await seen.until(lambda topic=topic: seen.newest[topic] == b"")  # type: ignore[misc]
         assert seen.newest["hub/live/S1/P101/air"] != b""
+
+
+async def test_reading_quarantine_again_tells_what_came_of_it(settings: Settings, seen: Observer) -> None:
+    database = Database(settings.database_url)
+
+    async def rows() -> dict[str, Quarantine]:
+        async with database.read() as session:
+            return {row.topic.split("/")[-1]: row for row in await session.scalars(select(Quarantine))}
+
+    async def until(found: Callable[[dict[str, Quarantine]], bool]) -> dict[str, Quarantine]:
+        async with asyncio.timeout(10):
+            while not found(known := await rows()):
+                await asyncio.sleep(0.1)
+        return known
+
+    data = encode_payload(Payload(ts_ms=_now_ms(), seq=3, metrics=[_value("Temperature", 21.5)]))
+    async with _role(settings):
+        await seen.until(lambda: seen.newest.get("spBv1.0/STATE/hub"))
+        await _born(seen)
+        await seen.client.publish("spBv1.0/S1/DDATA/S1-a1/air", b"\xff\xff")
+        await seen.client.publish("spBv1.0/S1/DBIRTH/S1-a1/lamp", b"\x08\x01\xff")
+        await until(lambda known: len(known) == 2)
+        async with database.write() as session:  # as it would be if a mended hub could read it now
+            mended = update(Quarantine).where(Quarantine.topic.like("%air"))
+            await session.execute(mended.values(payload=data))
+        ids = [row.id for row in (await rows()).values()]
+        await seen.client.publish("hub/request/quarantine-replay", json.dumps({"ids": ids}))
+        known = await until(lambda known: all(row.tried_ms for row in known.values()))
+    await database.close()
+    assert (known["air"].outcome, known["air"].replayed_ms) == ("stored", known["air"].tried_ms)
+    assert (known["lamp"].outcome, known["lamp"].replayed_ms) == ("malformed", None)
+    reader = SqliteReader(path_of(settings.telemetry_url))
+    points = reader.query(("S1", "S1-a1", "air"), "Temperature", 0, 1 << 60, None, Aggregate.MEAN, 10)
+    assert [point.value for point in points] == [21.5]
+    reader.close()
