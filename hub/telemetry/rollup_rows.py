@@ -16,6 +16,8 @@ from hub.telemetry.port import Value
 from hub.telemetry.rollup import Rollup
 
 _FORMATS = "bhiqfd"
+_EXACT = 1 << 53
+"""Integers beyond it are no floats: they are packed as what else there is."""
 _BOUNDS = (("b", 1 << 7), ("h", 1 << 15), ("i", 1 << 31))
 _NUMBERS = {(code, n): struct.Struct(f"<{n}{code}") for code in _FORMATS for n in (1, 3)}
 _U16, _U32, _F64 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<d")
@@ -30,7 +32,7 @@ _SUM = 5  # 1 bit: last · count, or apart
 _WEIGHTED = 6  # 2 bits: zero, last · covered, apart
 _COVERED = 8  # 2 bits: nothing, all, apart
 _STATES = 10  # 1 bit
-_LAST = 11  # 2 bits: none, a number, something else
+_LAST = 11  # 2 bits: none, a number, something else (or nothing, with a time)
 _FORMAT = 13  # 3 bits: of least, greatest and last
 _NONE, _DERIVED, _APART = 0, 1, 2
 
@@ -38,7 +40,7 @@ _NONE, _DERIVED, _APART = 0, 1, 2
 def pack_part(row: Rollup, width_ms: int) -> bytes:
     """Pack one metric's window of `width_ms`."""
     last = row.last
-    is_number = last is not None and not isinstance(last, bool | str)
+    is_number = last is not None and not isinstance(last, bool | str) and abs(last) <= _EXACT
     numbers: list[float | int] = [last] if is_number else []  # type: ignore[list-item]
     range_flag = _NONE
     if row.min is not None and row.max is not None:
@@ -48,11 +50,12 @@ def pack_part(row: Rollup, width_ms: int) -> bytes:
     code = _format(numbers)
     base = float(last) if is_number else 0.0  # type: ignore[arg-type]
     flags = row.held << _HELD | range_flag << _RANGE | bool(row.states) << _STATES
-    flags |= (_NONE if last is None else 1 if is_number else 2) << _LAST | _FORMATS.index(code) << _FORMAT
+    last_flag = 1 if is_number else 2 if last is not None or row.last_ms != row.start_ms else _NONE
+    flags |= last_flag << _LAST | _FORMATS.index(code) << _FORMAT
     if code not in "fd":
         numbers = [int(number) for number in numbers]
     parts = [_NUMBERS[code, len(numbers)].pack(*numbers)] if numbers else []
-    if last is not None:
+    if last_flag:
         parts.append(_U32.pack(row.last_ms - row.start_ms))
     if row.count < 2:
         flags |= row.count << _COUNT
@@ -72,7 +75,7 @@ def pack_part(row: Rollup, width_ms: int) -> bytes:
     if weighted == _APART:
         parts.append(_F64.pack(row.weighted_sum))
     flags |= covered << _COVERED | weighted << _WEIGHTED
-    if row.states or flags >> _LAST & 3 == 2:
+    if row.states or last_flag == 2:
         rest = _encode([row.states, None if is_number else last])
         parts += [_U16.pack(len(rest)), rest]
     return _U16.pack(flags) + b"".join(parts)

@@ -17,7 +17,7 @@ from pathlib import Path
 from hub.telemetry import rows as packed_rows
 from hub.telemetry.port import WINDOW_MS, Key, Refused, Row, Series, closed_before_ms
 from hub.telemetry.sqlite_reader import SqliteReader
-from hub.telemetry.sqlite_tables import DAY_MS, drop_before, path_of, table_of, tables
+from hub.telemetry.sqlite_tables import DAY_MS, drop_before, path_of, table_of
 
 __all__ = ["SqliteReader", "SqliteWriter", "path_of"]
 
@@ -34,10 +34,6 @@ CREATE TABLE IF NOT EXISTS late (
     seq INTEGER PRIMARY KEY, series_id INTEGER NOT NULL, window_ms INTEGER NOT NULL
 );
 """
-
-
-def _insert_into(table: str) -> str:
-    return f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?)"  # noqa: S608  # the name is made above
 
 
 def _wall_clock_ms() -> int:
@@ -62,7 +58,6 @@ class SqliteWriter:
         self._places: dict[tuple[int, str, int], int] = {}
         self._new_series: list[tuple[int, str, str, str]] = []
         self._new_fields: list[tuple[int, int, str, int]] = []
-        self._tables = {table: _insert_into(table) for table in tables(self._db)}
         by_id: dict[int, Series] = {}
         for row in self._db.execute("SELECT group_code, node, device, id FROM series"):
             by_id[row[3]] = self._series[row[0], row[1], row[2]] = Series((row[0], row[1], row[2]), row[3])
@@ -119,7 +114,6 @@ class SqliteWriter:
                 self._db.execute("COMMIT")
             except BaseException:
                 self._db.execute("ROLLBACK")
-                self._tables.clear()  # a table created in this transaction is gone again
                 raise
             del self._new_series[: len(new_series)], self._new_fields[: len(new_fields)]
         return ()
@@ -133,15 +127,14 @@ class SqliteWriter:
         )
 
     def _insert(self, day: int) -> str:
+        """Return the statement for a day's table, which others may have dropped since the last row."""
         table = table_of(day)
-        if table not in self._tables:
-            self._db.execute(
-                f"CREATE TABLE IF NOT EXISTS {table} (series_id INTEGER NOT NULL, ts_ms INTEGER NOT NULL,"
-                " ordinal INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (series_id, ts_ms, ordinal))"
-                " WITHOUT ROWID"
-            )
-            self._tables[table] = _insert_into(table)
-        return self._tables[table]
+        self._db.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (series_id INTEGER NOT NULL, ts_ms INTEGER NOT NULL,"
+            " ordinal INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (series_id, ts_ms, ordinal))"
+            " WITHOUT ROWID"
+        )
+        return f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?)"  # noqa: S608  # the name is made above
 
     def flush(self) -> None:
         """Checkpoint the write-ahead log into the file, on disk."""
@@ -151,10 +144,7 @@ class SqliteWriter:
     def delete_before(self, ts_ms: int) -> list[str]:
         """Drop the days that end before `ts_ms`; return their tables."""
         with self._lock:
-            gone = drop_before(self._db, ts_ms)
-            for table in gone:
-                self._tables.pop(table, None)
-        return gone
+            return drop_before(self._db, ts_ms)
 
     def close(self) -> None:
         """Close the file."""
