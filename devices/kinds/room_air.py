@@ -93,6 +93,7 @@ KIND = DeviceKind(
         Metric(
             name="Temperature", datatype=DataType.Float, unit="°C", low=-20, high=80,
             deadband=0.2, decimals=1, label_vi="Nhiệt độ", label_en="Temperature", role="temperature",
+            stale_after_s=24 * 3600,  # day and night differ by more than the deadband in any room
             limits=(
                 Limit(severity=Severity.MINOR, above=36.5, hysteresis=0.7, on_delay_s=600, off_delay_s=120,
                       title_vi="Phòng quá nóng", title_en="Room too hot"),

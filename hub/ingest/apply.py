@@ -18,6 +18,7 @@ from devices.wire.topics import MessageType
 from hub.alarms.rules import AlarmBook
 from hub.ingest.decode import Message
 from hub.ingest.effects import Effects, QuarantineGate
+from hub.ingest.freshness import Freshness
 from hub.ingest.model import BORN, DEAD, Device, Node, Presence
 from hub.ingest.presence import Attendance
 from hub.ingest.rebirth import RebirthRequests
@@ -53,6 +54,7 @@ class Applier:
         self._values = Values(book, rebirths, self.quarantine)
         self.dirty = self._values.dirty
         self.attendance = Attendance(directory, book, self.effects, self.dirty)
+        self._freshness = Freshness(directory, book, rebirths, self.attendance, self.dirty)
 
     @property
     def value_count(self) -> int:
@@ -225,6 +227,7 @@ class Applier:
                 and silent_ms > 3_000 * node.heartbeat_s
             ):
                 self.attendance.lose(node, "silence", node.heard_ms + 3_000 * node.heartbeat_s, now_ms)
+        self._freshness.look(now_ms)
         self.effects.alarms += self._book.due(now_ms)
         return self._values.rows
 
@@ -254,7 +257,8 @@ class Applier:
         self.attendance.note(itself, BORN, "birth", received_ms, received_ms)
         for device in node.devices.values():
             if device.presence.state == BORN:
-                device.presence = Presence(DEAD, "rebirth", received_ms)  # until its own birth, a moment away
+                # until its own birth, a moment away
+                device.presence = Presence(DEAD, "rebirth", device.presence.since_ms)
         node.unreborn_ms = received_ms
         school = self._directory.school_of(node) if node.claimed else None
         self.effects.nodes[node.group, node.id] = NodeSeen(
@@ -272,7 +276,7 @@ class Applier:
         was = device.presence
         problem = self._directory.device_birth(node, device, payload, message.raw)
         if was.state == DEAD and was.reason == "rebirth":
-            device.presence = Presence(BORN, "birth", received_ms)  # it was never away: nothing to record
+            device.presence = Presence(BORN, "birth", was.since_ms)  # it was never away: nothing to record
             self.attendance.tell_alarms(device, True, received_ms)
         else:
             self.attendance.note(device, BORN, "birth", received_ms, received_ms)

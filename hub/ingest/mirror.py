@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from hub.alarms.rules import Alarm, AlarmChange
-from hub.ingest.model import BORN, Device
+from hub.ingest.model import BORN, Device, Slot
 from hub.ingest.sessions import Directory
 from hub.telemetry.port import published
 
@@ -125,7 +125,7 @@ class Mirror:
                     "value": published(slot.value, slot.datatype),
                     "unit": slot.unit,
                     "ts_ms": slot.ts_ms or None,
-                    "quality": "bad" if slot.value is None and slot.ts_ms else "good" if here else "stale",
+                    "quality": _quality(slot, here),
                     "severity": slot.watch.severity if slot.watch is not None else None,
                 }
                 for slot in device.slots.values()
@@ -145,3 +145,10 @@ class Mirror:
                 "lost": known.lost,
             }
         return document
+
+
+def _quality(slot: Slot, here: bool) -> str:
+    if slot.value is None and slot.ts_ms:
+        return "bad"
+    too_old = slot.ts_ms and slot.stale_ms == slot.ts_ms
+    return "good" if here and not too_old else "stale"

@@ -40,7 +40,8 @@ class Slot:
     """One metric of one device: how to read it, its place in history, its current value."""
 
     __slots__ = (
-        "datatype", "field", "high", "low", "name", "numeric", "place", "ts_ms", "unit", "value", "watch",
+        "datatype", "field", "high", "low", "name", "numeric", "place", "stale_ms", "ts_ms", "unit", "value",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, name: str, datatype: int, place: int, unit: str | None) -> None:
@@ -52,6 +53,7 @@ class Slot:
         self.numeric = datatype in _FIELDS
         self.value: Value = None
         self.ts_ms = 0
+        self.stale_ms = 0  # of which instant the value was found too old
         self.watch: Watch | None = None
 
 
