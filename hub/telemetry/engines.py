@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from hub.telemetry.influxdb_address import SCHEMES, parse_address
 from hub.telemetry.port import TelemetryError, TelemetryReader, TelemetryWriter
+from hub.telemetry.rollup_port import RollupStore
 
 
 def open_writer(url: str, token: str = "") -> TelemetryWriter:
@@ -31,6 +32,18 @@ def open_reader(url: str, token: str = "") -> TelemetryReader:
     from hub.telemetry.sqlite import SqliteReader, path_of
 
     return SqliteReader(path_of(url))
+
+
+def open_rollups(url: str, token: str = "") -> RollupStore:
+    """Open the store of roll-ups beside the raw values."""
+    if urlsplit(url).scheme in SCHEMES:
+        from hub.telemetry.influxdb_rollups import InfluxRollups
+
+        return InfluxRollups(parse_address(url, token))
+    from hub.telemetry.sqlite import path_of
+    from hub.telemetry.sqlite_rollups import SqliteRollups
+
+    return SqliteRollups(path_of(url))
 
 
 def check_reader(reader: TelemetryReader) -> str:

@@ -9,7 +9,7 @@ from hub.telemetry.port import TelemetryError
 
 SCHEMES = ("influxdb", "influxdbs")
 EXAMPLE = "influxdb://127.0.0.1:8086/hub/autogen"
-_OPTIONS = {"org", "timeout_s"}
+_OPTIONS = {"org", "timeout_s", "rollups"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Address:
     token: str = field(repr=False)
     org: str
     timeout_s: float
+    rollups: str = ""
+    """Where roll-ups have buckets of their own: the beginning of their names, before `_5m`, `_1h`, `_1d`."""
 
     @property
     def database(self) -> str:
@@ -72,4 +74,5 @@ def parse_address(url: str, token: str = "") -> Address:
         token=token,
         org=options.get("org", [""])[0],
         timeout_s=timeout_s,
+        rollups=options.get("rollups", [""])[0],
     )

@@ -14,15 +14,18 @@ from hub.telemetry.port import Key, Series
 Metrics: TypeAlias = dict[str, list[int]]
 """Datatypes of every metric in the order they came, the newest last."""
 
+RAW = "catalog"
 _DAY_MS = 86_400_000
 
 
-def read(questions: Questions, keys: Sequence[Key] | None = None) -> dict[Key, Metrics]:
+def read(
+    questions: Questions, keys: Sequence[Key] | None = None, measurement: str = RAW
+) -> dict[Key, Metrics]:
     """Return the metrics of these devices, or of all."""
     if keys is not None and not keys:
         return {}
     where = "" if keys is None else f" WHERE {' OR '.join(f'({condition(key)})' for key in keys)}"
-    question = f'SELECT last("fields") FROM "catalog"{where} GROUP BY "group", "node", "device"'  # noqa: S608
+    question = f'SELECT last("fields") FROM "{measurement}"{where} GROUP BY "group", "node", "device"'  # noqa: S608
     found: dict[Key, Metrics] = {}
     for table in questions.ask(question):
         key = (unsafe(table.tags["group"]), unsafe(table.tags["node"]), unsafe(table.tags["device"]))
@@ -34,8 +37,8 @@ def read(questions: Questions, keys: Sequence[Key] | None = None) -> dict[Key, M
 class Catalog:
     """The writer's side: says what is new, and once a day everything, so that retention forgets nothing."""
 
-    def __init__(self, read_all: Callable[[], dict[Key, Metrics]]) -> None:
-        self._read_all = read_all
+    def __init__(self, questions: Questions, measurement: str = RAW) -> None:
+        self._questions, self._measurement = questions, measurement
         self._known: dict[Key, Metrics] | None = None
         self._written: dict[int, tuple[int, int]] = {}
 
@@ -44,7 +47,7 @@ class Catalog:
     ) -> tuple[list[tuple[str, int]], dict[int, tuple[int, int]]]:
         """Return lines to write with their times (ns), and what to `confirm` when they are written."""
         if self._known is None:
-            self._known = self._read_all()
+            self._known = read(self._questions, None, self._measurement)
         lines: list[tuple[str, int]] = []
         state: dict[int, tuple[int, int]] = {}
         today = now_ms // _DAY_MS
@@ -58,7 +61,7 @@ class Catalog:
                 if datatype not in datatypes:
                     datatypes.append(datatype)
             stamp, text = next_stamp(), quoted(orjson.dumps(metrics).decode())
-            lines.append((f"catalog,{tags(each.key)} fields={text} {stamp}", stamp))
+            lines.append((f"{self._measurement},{tags(each.key)} fields={text} {stamp}", stamp))
             state[each.id] = (len(fields), today)
         return lines, state
 

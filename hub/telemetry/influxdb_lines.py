@@ -62,9 +62,14 @@ def condition(key: Key) -> str:
     return f'"group" = {group} AND "node" = {node} AND "device" = {device}'
 
 
+def escaped(name: str) -> str:
+    """Write a name as a tag's value or a field's key in line protocol."""
+    return safe(name).translate(_SPECIAL)
+
+
 def tags(key: Key) -> str:
     """Return the tags of a device as line protocol has them, in the order InfluxDB sorts them."""
-    group, node, device = (safe(part).translate(_SPECIAL) for part in key)
+    group, node, device = map(escaped, key)
     return f"device={device},group={group},node={node}"
 
 
@@ -81,10 +86,10 @@ class _Head:
 
     def grow(self) -> None:
         for name, datatype in self.series.fields[len(self.names) :]:
-            escaped = safe(name).translate(_SPECIAL) + "|"
+            stem = escaped(name) + "|"
             number = "f" if datatype == DataType.Float else "d"
-            self.marked.append((escaped, f"{escaped}{number.upper()}="))
-            self.names.append((escaped, f"{escaped}{number}="))
+            self.marked.append((stem, f"{stem}{number.upper()}="))
+            self.names.append((stem, f"{stem}{number}="))
 
 
 class Lines:

@@ -55,6 +55,7 @@ class Questions:
             headers={"Authorization": f"Token {address.token}"} if address.token else {},
             timeout=httpx.Timeout(max(_READ_S, address.timeout_s), connect=_CONNECT_S),
             trust_env=False,
+            verify=address.base_url.startswith("https:"),  # certificates take long to load: only for TLS
         )
         self._params = {"db": address.database, "epoch": "ns", "chunked": "true"}
         self._params |= {"rp": address.policy} if address.policy else {}

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.wire.datatypes import DataType
+from hub.telemetry.engines import open_rollups
 from hub.telemetry.influxdb import InfluxWriter
 from hub.telemetry.influxdb_address import parse_address
 from hub.telemetry.influxdb_reader import InfluxReader
@@ -27,7 +28,10 @@ from hub.telemetry.port import (
     TelemetryWriter,
     Value,
 )
+from hub.telemetry.rollup import Rollup
+from hub.telemetry.rollup_port import Progress, RollupRow, RollupStore
 from hub.telemetry.sqlite import SqliteReader, SqliteWriter
+from hub.telemetry.tiers import ROLLED, Tier
 from tests.hub.telemetry.influx_gateway import TOKEN
 from tests.hub.telemetry.influx_server import Influx
 
@@ -315,3 +319,84 @@ def test_any_name_and_any_value_come_back(engine: Engine, key: Key, metrics: dic
         assert found[key, name].values[-1] == value
         assert type(found[key, name].values[-1]) is type(value)
         assert engine.query(name, key)[-1].value == value
+
+
+@pytest.fixture(params=["sqlite", pytest.param("influxdb", marks=pytest.mark.influxdb)])
+def rollups(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], RollupStore]]:
+    """Opens the store of roll-ups, every time as a process of its own would."""
+    url, token = f"sqlite:///{tmp_path}/telemetry.db", ""
+    if request.param == "influxdb":
+        url, token = request.getfixturevalue("influx").new_database(), TOKEN
+    opened: list[RollupStore] = []
+
+    def another() -> RollupStore:
+        opened.append(open_rollups(url, token))
+        return opened[-1]
+
+    yield another
+    for store in opened:
+        store.close()
+
+
+def _window(start_ms: int, **given: Any) -> Rollup:
+    usual = {
+        "count": 2, "min": 1.5, "max": 2.5, "sum": 4.0, "last": 2.5, "last_ms": start_ms + 7,
+        "weighted_sum": 123.25, "covered_ms": 299_993, "states": {}, "held": True,
+    }  # fmt: skip
+    return Rollup(start_ms, **{**usual, **given})
+
+
+_START_MS = NOON_MS - NOON_MS % WINDOW_MS
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        _window(_START_MS),
+        _window(
+            _START_MS,
+            count=0,
+            min=None,
+            max=None,
+            sum=0.0,
+            last=None,
+            last_ms=_START_MS,
+            weighted_sum=0.0,
+            held=False,
+        ),
+        _window(_START_MS, min=None, max=None, sum=0.0, last="bật", states={"bật": 5, 'a "b" \\': 7}),
+        _window(_START_MS, min=None, max=None, sum=0.0, last=True, states={"true": 299_993}),
+        _window(_START_MS, last=2**53, max=2.0**53),
+        _window(_START_MS, count=70_000, sum=-1e300, weighted_sum=-1e305, min=-1e300),
+    ],
+    ids=["number", "null", "text", "bool", "large", "many"],
+)
+def test_a_rollup_comes_back(rollups: Callable[[], RollupStore], window: Rollup) -> None:
+    rollups().write({Tier.FIVE_MINUTES: [RollupRow(KEY, "CO2, trong phòng", DOUBLE, window)]})
+    found = rollups().rollups(Tier.FIVE_MINUTES, [(KEY, None)], 0, _START_MS + 1)
+    assert found == {(KEY, "CO2, trong phòng"): [window]}
+
+
+def test_a_rollup_is_written_over_as_a_whole(rollups: Callable[[], RollupStore]) -> None:
+    store = rollups()
+    other = _window(_START_MS + WINDOW_MS)
+    store.write(
+        {Tier.FIVE_MINUTES: [RollupRow(KEY, "CO2", DOUBLE, each) for each in (_window(_START_MS), other)]}
+    )
+    again = _window(_START_MS, min=None, max=None, sum=0.0, last="off", states={"off": 1})
+    rollups().write({Tier.FIVE_MINUTES: [RollupRow(KEY, "CO2", TEXT, again)]})
+    wanted: list[tuple[Key, str | None]] = [(KEY, "CO2"), (("S", "n", ""), None)]
+    assert store.rollups(Tier.FIVE_MINUTES, wanted, 0, _START_MS + DAY_MS) == {(KEY, "CO2"): [again, other]}
+    assert store.rollups(Tier.FIVE_MINUTES, wanted, 0, _START_MS) == {}
+    assert store.rollups(Tier.HOUR, wanted, 0, _START_MS + DAY_MS) == {}
+    assert (list(store.keys()), dict(store.datatypes(KEY))) == ([KEY], {"CO2": TEXT})
+
+
+def test_progress_is_remembered(rollups: Callable[[], RollupStore]) -> None:
+    assert rollups().progress() == Progress(dict.fromkeys(ROLLED, 0))
+    for n in (1, 2):
+        progress = Progress(dict.fromkeys(ROLLED, _START_MS + n), f"cursor {n}")
+        rollups().write({}, progress)
+        assert rollups().progress() == progress
+    assert not rollups().keys()
+    assert rollups().datatypes(KEY) == {}
