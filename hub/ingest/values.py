@@ -10,6 +10,7 @@ import orjson
 from devices.wire.datatypes import DatatypeError, not_finite, wrap
 from devices.wire.payloads import raw_value
 from devices.wire.sparkplug_b_pb2 import Payload
+from devices.wire.structures import PayloadError
 from devices.wire.templates import flatten
 from hub.alarms.rules import AlarmBook
 from hub.ingest.effects import QuarantineGate
@@ -140,6 +141,8 @@ class Values:
             value = wrap(raw_value(metric), slot.datatype)
         except DatatypeError as error:
             raise BirthError(f"wrong_datatype: {slot.name!r}: {error}") from error
+        except PayloadError as error:
+            raise BirthError(f"{error.reason}: {slot.name!r}: {error.text}") from error
         if not_finite(value):
             self._quarantine.count("not_finite")
             return None
