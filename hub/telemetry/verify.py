@@ -121,7 +121,7 @@ def verify(record: Path, reader: TelemetryReader) -> Verdict:
             if samples.key[:2] in nodes and samples.key[2]:
                 look(samples)
     for key, names in waiting.items():
-        for name in names:
+        for name in sorted(names):
             look(Samples(key, name, 0, [], [], []))
     _explain(record, devices, doubtful, verdict)
     return verdict

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,43 @@ async def test_totals_are_what_the_hub_hears(broker: Any, tmp_path: Path) -> Non
     assert (report.held, report.refused, report.sessions) == (0, 0, 4)
     assert hub.messages[MessageType.NDEATH] == 4, "each node says farewell once"
     assert started_ms <= min(hub.times_ms) <= max(hub.times_ms) <= epoch_ms(), "payloads carry real time"
+
+
+async def test_a_stamped_day_goes_out_as_history_and_is_written_down(broker: Any, tmp_path: Path) -> None:
+    now_ms = epoch_ms()
+    clock = parse_clock("compressed:600x@09:00", now_ms).stamped(3, now_ms)
+    record = tmp_path / "record.jsonl"
+    chosen = options(
+        broker.port, tmp_path, clock=clock, duration_s=3, record=record, record_samples=True, offices=True
+    )
+    hub, simulation = await heard(broker.port, chosen)
+    report = simulation.report()
+    lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    samples = [line for line in lines if isinstance(line, list)]
+    times = [line[3] for line in samples]
+    assert clock.school_started_ms <= min(times) <= max(times) < now_ms
+    assert max(times) - min(times) > 1_000_000, "half an hour in three seconds"
+    end = lines[-1]
+    assert (end["devices"], end["values"] + end["nulls"]) == (report.devices, report.values)
+    assert hub.device_values == report.values
+    assert hub.historical >= hub.device_payloads
+    assert report.offices == 10
+    birth = hub.births[f"{simulation_node(chosen, 0)}/"]
+    assert birth["Simulation/Clock Factor"] == 600
+    uplink = hub.births[f"{simulation_node(chosen, 0)}/uplink"]
+    assert uplink["Utilisation"] is None, "nothing is known of now"
+
+
+async def test_the_clock_offset_of_a_birth_is_right_when_it_is_said(broker: Any, tmp_path: Path) -> None:
+    """A compressed clock moves on: whoever is born later says more."""
+    clock = parse_clock("compressed:600x@09:00", epoch_ms())
+    chosen = options(broker.port, tmp_path, clock=clock, duration_s=2.5, connect_per_s=2)
+    hub, _ = await heard(broker.port, chosen)
+    offsets = [
+        hub.births[f"{simulation_node(chosen, index)}/"]["Simulation/Clock Offset"] for index in range(4)
+    ]
+    apart = [after - before for before, after in pairwise(offsets)]
+    assert all(abs(each - 300_000) < 120_000 for each in apart), "half a second apart is five minutes"
 
 
 async def test_births_say_what_is_simulated_and_what_is_there(broker: Any, tmp_path: Path) -> None:
