@@ -1,4 +1,7 @@
-"""The control role: what the clock drives, done by one leader among any number of processes."""
+"""The control role: what the clock drives, done by one leader among any number of processes.
+
+Roll-ups are made by the leader too, in a thread: however long they take, the lease is renewed beside them.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +10,7 @@ import os
 import random
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import Gauge
 
@@ -17,6 +21,11 @@ from hub.database.lease import give_up_lease, take_lease
 from hub.organisation import service as organisation
 from hub.organisation.rules import RoomSeen
 from hub.registry import service as registry
+from hub.settings import Settings
+from hub.telemetry.engines import open_reader, open_rollups
+from hub.telemetry.rollup_job import Keep
+from hub.telemetry.rollup_role import keep_rolled_up
+from hub.telemetry.tiers import Tier
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +85,20 @@ class ControlRole:
                 )
                 await alarms.forget_closed(session, now_ms - KEEP_ALARMS_MS)
                 self._cleaned_ms = now_ms
+
+    async def roll_up(self, settings: Settings, stop: asyncio.Event) -> None:
+        """Makes the roll-ups while this process leads, until `stop`; a loop of its own beside `run`."""
+        engine = settings.telemetry_url, settings.telemetry_secret
+        kept = settings.telemetry
+        days = (kept.keep_raw_days, kept.keep_5m_days, kept.keep_1h_days, kept.keep_1d_days)
+        await keep_rolled_up(
+            partial(open_reader, *engine),
+            partial(open_rollups, *engine),
+            Keep(dict(zip(Tier, days, strict=True))),
+            self._now_ms,
+            lambda: self.leading,
+            stop,
+        )
 
     def _lead(self, leading: bool) -> None:
         if leading != self.leading:

@@ -133,6 +133,7 @@ async def _start(
         console.print(f"[green]✓[/] Records of {schools} schools in {settings.data_dir}")
         status.update("Starting the hub …")
         crew.start(children["ingest"])
+        crew.start(children["control"])
         crew.start(children["web"])
         await _until(lambda: http_problem(f"{_address(settings)}/readyz"), children["web"], READY_WITHIN_S)
         console.print(f"[green]✓[/] Hub ready on {_address(settings)}")
@@ -189,7 +190,9 @@ def _children(settings: Settings, folder: Path, options: DemoOptions, clock: str
     return {
         "broker": _broker(folder, _mqtt_port(settings), logs),
         "ingest": Child("ingest", [*hub, "serve", "--role", "ingest"], logs / "ingest.log", environment),
-        "web": Child("web", [*hub, "serve", "--role", "control,web"], logs / "web.log", environment),
+        # beside the pages its roll-ups would make them wait for the interpreter's lock
+        "control": Child("control", [*hub, "serve", "--role", "control"], logs / "control.log", environment),
+        "web": Child("web", [*hub, "serve", "--role", "web"], logs / "web.log", environment),
         "schools": Child("schools", simulate, logs / "schools.log", environment),
     }
 

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +25,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hub.advice import told, wanted
@@ -49,6 +51,30 @@ class IngestSettings(BaseModel):
     mirror_interval_ms: int = Field(500, ge=50, le=60_000)
     journal_keep_s: float = Field(120, ge=0)
     spool_limit_mb: int = Field(4000, ge=1)
+
+
+class TelemetrySettings(BaseModel):
+    """How long history is kept (section `[telemetry]`, environment `HUB_TELEMETRY__<NAME>`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_raw_days: int = Field(30, ge=2, le=36_600)
+    keep_5m_days: int = Field(180, ge=2, le=36_600)
+    keep_1h_days: int = Field(1_100, ge=2, le=36_600)
+    keep_1d_days: int = Field(3_660, ge=2, le=36_600)
+
+    @model_validator(mode="after")
+    def _coarse_outlives_fine(self) -> Self:
+        days = [(name, getattr(self, name)) for name in type(self).model_fields]
+        for (name, shorter), (other, longer) in pairwise(days):
+            if longer < shorter:
+                raise ValueError(
+                    f"{other} = {longer} is less than {name} = {shorter}; keep coarser tiers longer"
+                )
+        return self
+
+
+SECTIONS: dict[str, type[BaseModel]] = {"ingest": IngestSettings, "telemetry": TelemetrySettings}
 
 
 class Settings(BaseSettings):
@@ -78,6 +104,7 @@ class Settings(BaseSettings):
     demo: bool = False
     demo_token: SecretStr | None = None
     ingest: IngestSettings = Field(default_factory=IngestSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
     @classmethod
     def settings_customise_sources(
@@ -190,7 +217,8 @@ def load_settings(**overrides: Any) -> Settings:
 def unknown_variables(environment: dict[str, str] | None = None) -> list[str]:
     """Warns of `HUB_*` variables that no setting reads, each with the nearest name that exists."""
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{ENV_PREFIX}CONFIG"}
-    known |= {f"{ENV_PREFIX}INGEST__{name.upper()}" for name in IngestSettings.model_fields}
+    for section, fields in SECTIONS.items():
+        known |= {f"{ENV_PREFIX}{section.upper()}__{name.upper()}" for name in fields.model_fields}
     found = []
     for name in sorted(os.environ if environment is None else environment):
         if name.startswith(ENV_PREFIX) and name not in known:
@@ -237,9 +265,14 @@ def _checked_url(value: str, schemes: set[str], example: str, *, host_needed: bo
     return value
 
 
+def _fields_of(place: Sequence[object]) -> dict[str, FieldInfo]:
+    """Give the settings among which one was looked for."""
+    section = SECTIONS.get(str(place[0])) if len(place) > 1 else None
+    return (section or Settings).model_fields
+
+
 def _bounds(place: tuple[str | int, ...]) -> Sequence[object]:
-    fields = IngestSettings.model_fields if place[0] == "ingest" else Settings.model_fields
-    field = fields.get(str(place[-1]))
+    field = _fields_of(place).get(str(place[-1]))
     return () if field is None else field.metadata
 
 
@@ -250,8 +283,7 @@ def _problem(detail: dict[str, Any]) -> SettingProblem:
     if len(place) > 1 and place[0] == "schools":
         setting = f"{ENV_PREFIX}SCHOOLS"
     if detail["type"] == "extra_forbidden":
-        fields = IngestSettings.model_fields if place[0] == "ingest" else Settings.model_fields
-        near = difflib.get_close_matches(place[-1], fields, n=1)
+        near = difflib.get_close_matches(place[-1], _fields_of(place), n=1)
         fix = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "; remove it")
     else:
         advice = wanted(detail, _bounds(detail["loc"]))

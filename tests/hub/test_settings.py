@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.settings import IngestSettings, Settings, SettingsError, load_settings, unknown_variables
+from hub.settings import SECTIONS, Settings, SettingsError, load_settings, unknown_variables
 
 SHIPPED = Path(__file__).parents[2] / "config" / "hub.toml"
 
@@ -107,9 +107,17 @@ def test_a_misspelt_variable_is_pointed_out() -> None:
 
 def test_the_shipped_file_documents_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     text = SHIPPED.read_text(encoding="utf-8")
-    for name in (set(Settings.model_fields) | set(IngestSettings.model_fields)) - {"ingest"}:
+    of_sections = {name for section in SECTIONS.values() for name in section.model_fields}
+    for name in (set(Settings.model_fields) | of_sections) - set(SECTIONS):
         assert re.search(rf"^(# )?{name} = ", text, re.MULTILINE), f"{name} is not in config/hub.toml"
     without_file = load_settings()
     monkeypatch.setenv("HUB_CONFIG", str(SHIPPED))
     assert load_settings() == without_file
-    assert tomllib.loads(text)["ingest"] == IngestSettings().model_dump()
+    for name, section in SECTIONS.items():
+        assert tomllib.loads(text)[name] == section().model_dump()
+
+
+def test_a_coarse_tier_outlives_the_finer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TELEMETRY__KEEP_RAW_DAYS", "400")
+    with pytest.raises(SettingsError, match="keep_5m_days = 180 is less than keep_raw_days = 400"):
+        load_settings()
