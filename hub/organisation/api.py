@@ -1,11 +1,11 @@
 """`/api/v1/organisation`: units, schools and rooms, each within what the asker may see."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
 
+from hub.clock import today
 from hub.organisation import service
 from hub.organisation.schemas import RoomOut, UnitOut
 from hub.organisation.tables import Room, Unit
@@ -18,8 +18,6 @@ router = APIRouter(prefix="/api/v1/organisation", tags=["organisation"])
 Reader = Annotated[Principal, Depends(permission("organisation.read"))]
 On = Annotated[date | None, Query(description="the day to look at; today if left out")]
 Code = Annotated[str | None, Query(max_length=64)]
-
-LOCAL_TIME = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @router.get("/units")
@@ -63,7 +61,7 @@ async def _units(
     last = paging.after(str)
     found = await service.list_units(
         session,
-        on or datetime.now(LOCAL_TIME).date(),
+        on or today(),
         codes=who.schools("organisation.read"),
         kinds=kinds,
         district=district,

@@ -1,14 +1,13 @@
 """Claiming nodes, the history of presence, and quarantine."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
+from hub.clock import today
 from hub.errors import Conflict, Invalid, NotFound
 from hub.events import Events
 from hub.organisation import service as organisation
-from hub.organisation.api import LOCAL_TIME
 from hub.organisation.rules import RoomSeen
 from hub.registry import reasons, service
 from hub.registry.decoding import decoded
@@ -50,8 +49,7 @@ async def claim_node(
 ) -> ClaimOut:
     """Puts a node and all its devices into a room of a school."""
     require_school(who, "registry.claim", wanted.school)
-    today = datetime.now(LOCAL_TIME).date()
-    if wanted.school not in await organisation.school_codes(session, today):
+    if wanted.school not in await organisation.school_codes(session, today()):
         raise Invalid("there is no such school", field="school", value=wanted.school,
                       fix="use a code of GET /api/v1/organisation/schools")  # fmt: skip
     before = await service.node_claim(session, group, node)

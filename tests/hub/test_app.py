@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from hub.accounts import service as accounts
-from hub.app import run, serve, today
+from hub.app import run, serve
+from hub.clock import today
 from hub.control import ControlRole
 from hub.database import Database
 from hub.organisation import service as organisation

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from hub.accounts import service
 from hub.accounts.rules import PER_PAIR
 from hub.accounts.service import DemoAccount
-from hub.app import now_ms
+from hub.clock import now_ms
 from hub.database import Database
 from hub.organisation.service import root_of_list
 from hub.registry.rules import NodeSeen

@@ -10,15 +10,16 @@ import pytest
 from fastapi import FastAPI
 
 from devices import province
-from hub import app as composition
+from hub import web_role as composition
 from hub.accounts import service as accounts
-from hub.app import build, now_ms, today
+from hub.clock import now_ms, today
 from hub.database import Database
 from hub.events import Events
 from hub.organisation import service as organisation
 from hub.organisation.rules import RoomSeen
 from hub.settings import Settings
 from hub.wall.rules import DistrictFacts, SchoolFacts
+from hub.web_role import build
 from tests.hub.wall.documents import T0, alarm, device, node, put, put_alarm, uplink
 
 ADMIN = {"Authorization": "Bearer demo-token-of-the-tests"}

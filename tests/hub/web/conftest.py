@@ -7,14 +7,15 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from hub import app as composition
+from hub import web_role as composition
 from hub.accounts import service as accounts
 from hub.accounts.rules import ROLES
-from hub.app import build, now_ms, today
+from hub.clock import now_ms, today
 from hub.database import Database
 from hub.events import Events
 from hub.organisation.service import root_of_list, seed_province
 from hub.settings import Settings
+from hub.web_role import build
 
 DEMO_TOKEN = "demo-token-of-the-tests"
 BASE = "http://hub.test"

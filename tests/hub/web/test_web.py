@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from hub.app import now_ms
+from hub.clock import now_ms
 from hub.database import Database
 from hub.errors import Invalid, TooMany
 from hub.registry import service as registry
@@ -78,7 +78,7 @@ async def test_secrets_are_not_repeated_and_json_errors_are_explained(client: ht
         ("alarms?severity=bad", "severity", "bad", "send 'critical', 'major' or 'minor'"),
         ("alarms?schol=D703", "schol", "D703", "write school"),
         ("alarms?LIMIT=3", "LIMIT", "3", "write limit"),
-        ("alarms?zzz=1", "zzz", "1", "leave it out; known are cursor, limit, school, severity, state"),
+        ("nodes?zzz=1", "zzz", "1", "leave it out; known are claimed, cursor, limit, q"),
         ("session?zzz=1", "zzz", "1", "leave it out; there are none here"),
         ("openapi.json?zzz=1", "zzz", "1", "leave it out; there are none here"),
     ],
@@ -266,7 +266,7 @@ async def test_nothing_is_told_about_a_change_that_was_rolled_back(
     assert not events._pending
 
 
-async def test_ready_only_with_database_broker_and_ingest(
+async def test_ready_only_with_database_broker_ingest_and_telemetry(
     application: FastAPI, client: httpx.AsyncClient
 ) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
@@ -276,6 +276,7 @@ async def test_ready_only_with_database_broker_and_ingest(
         "database": True,
         "broker": False,
         "ingest": False,
+        "telemetry": True,
     }
     picture = application.state.picture
     application.state.events.connected = picture.connected = True
