@@ -24,7 +24,8 @@ ROLES: Mapping[str, frozenset[PermissionName]] = MappingProxyType(
     {
         "administrator": PERMISSIONS,
         "operations": PERMISSIONS,
-        "technician": _WATCH | {"alarms.acknowledge", "quarantine.read", "registry.claim"},
+        "technician": _WATCH
+        | {"alarms.acknowledge", "quarantine.read", "quarantine.replay", "registry.claim"},
         "school_admin": (_WATCH - {"wall.read"}) | {"alarms.acknowledge"},
         "contributor": frozenset({"account.self", "organisation.read", "status.read"}),
         "budget_viewer": frozenset({"account.self", "organisation.read", "status.read", "devices.read"}),

@@ -7,7 +7,7 @@ after a change that moves a device in them; values that come and go move nothing
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from hub.live.documents import Document, Key, Mirrored, key_of
@@ -97,9 +97,9 @@ class Inventory:
             found = self._sorted[sort] = sorted(self.devices.values(), key=_ORDERS[sort])
         return found
 
-    def of_school(self, code: str) -> list[Entry]:
-        """The devices of a school by place."""
-        return sorted(self._of_school.get(code, {}).values(), key=_ORDERS["place"])
+    def of_school(self, code: str) -> Collection[Entry]:
+        """The devices of a school, in no order."""
+        return self._of_school.get(code, {}).values()
 
     def nodes_of(self, code: str) -> list[Mirrored]:
         """The nodes of a school by name."""

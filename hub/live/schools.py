@@ -16,7 +16,7 @@ from hub.live.path import (
     neighbours,
     school_state,
 )
-from hub.live.rules import SEVERITIES, SEVERITY_RANK, is_open, is_present, is_standing
+from hub.live.rules import SEVERITIES, SEVERITY_RANK, is_open, is_standing, is_there
 from hub.registry.reasons import said
 
 UPLINK = "uplink"
@@ -50,7 +50,7 @@ def sight(inventory: Inventory, code: str) -> SchoolSight:
             uplink = _uplink(document, worst.get((document.node, document.device or "")))
             continue
         total += 1
-        if not is_present(document):
+        if not _there(document):
             gone += 1
             gone_ms = min(filter(None, (gone_ms, document.presence.since_ms)), default=None)
     mine = [alarm for about, alarm in worst.items() if about[1] and alarm["kind"] != UPLINK]
@@ -75,7 +75,7 @@ def summary(inventory: Inventory, school: School) -> dict[str, Any]:
         "since_ms": since_ms,
         "rooms": len({entry.document.room for entry in entries} - {"-", ""}),
         "devices": len(entries),
-        "devices_online": sum(is_present(entry.document) for entry in entries) if reachable else 0,
+        "devices_online": sum(_there(entry.document) for entry in entries) if reachable else 0,
         "nodes": len(seen.nodes),
         "nodes_online": sum(node.there for node in seen.nodes) if reachable else 0,
         "alarms_open": len(alarms),
@@ -116,12 +116,17 @@ def _away_ms(inventory: Inventory, code: str) -> int | None:
     return SchoolSight(nodes, cut=Cut(cut["id"], cut["raised_ms"]) if cut else None).away_since_ms
 
 
+def _there(document: Mirrored) -> bool:
+    presence = document.presence
+    return presence.state == "born" or is_there(presence.state, presence.reason)
+
+
 def _node(node: Mirrored, alarm: Document | None) -> NodeSight:
     presence = node.presence
     return NodeSight(
         node.node,
         presence.state,
-        is_present(node),
+        _there(node),
         presence.since_ms,
         said(presence.reason),
         presence.reason == "goodbye",
@@ -134,7 +139,7 @@ def _uplink(document: Mirrored, alarm: Document | None) -> UplinkSight:
     link = document.metrics.get(LINK_UP)
     good = link is not None and link.quality == "good"
     return UplinkSight(
-        is_present(document),
+        _there(document),
         bool(link.value) if link is not None and good and link.value is not None else None,
         alarm["raised_ms"]
         if alarm

@@ -8,7 +8,7 @@ from hub.errors import NotFound
 from hub.live import schools as live_schools
 from hub.live.api import DeviceReader, Devices, Live, Text, answer
 from hub.live.documents import key_of
-from hub.live.inventory import Entry
+from hub.live.inventory import Entry, order_of
 from hub.live.listing import row
 from hub.live.nodes import node_shown
 from hub.live.path import State, school_state, way
@@ -70,7 +70,7 @@ async def get_school(
     steps = way(sight, district=near, province=far, district_name=(name, name), blind=blind)
     state, since_ms = school_state(sight)
     in_room: dict[str, list[Entry]] = {}
-    for entry in inventory.of_school(code):
+    for entry in sorted(inventory.of_school(code), key=order_of("place")):
         if entry.document.claimed:
             in_room.setdefault(entry.document.room, []).append(entry)
     known = await organisation.list_rooms(session, codes=None, school=code, after=None, limit=MAX_ROOMS)
