@@ -19,6 +19,7 @@ from hub.alarms.rules import AlarmBook
 from hub.ingest.decode import Message
 from hub.ingest.effects import Effects, QuarantineGate
 from hub.ingest.freshness import Freshness
+from hub.ingest.gaps import Gaps
 from hub.ingest.model import BORN, DEAD, Device, Node, Presence
 from hub.ingest.presence import Attendance
 from hub.ingest.rebirth import RebirthRequests
@@ -53,7 +54,8 @@ class Applier:
         self._shard = shard
         self._values = Values(book, rebirths, self.quarantine)
         self.dirty = self._values.dirty
-        self.attendance = Attendance(directory, book, self.effects, self.dirty)
+        self._gaps = Gaps(self._values)
+        self.attendance = Attendance(directory, book, self.effects, self.dirty, self._gaps)
         self._freshness = Freshness(directory, book, rebirths, self.attendance, self.dirty)
 
     @property
@@ -187,6 +189,7 @@ class Applier:
             if device is not None:
                 since_ms = self._values.sent_ms(payload, node, received_ms)
                 self.attendance.note(device, DEAD, _reason(payload), since_ms, received_ms)
+                self._gaps.begin(device, since_ms, is_own=True)
         else:
             self._data(message, payload, node, received_ms, ordinal, straggler=straggler)
 
@@ -285,7 +288,10 @@ class Applier:
         )
         if problem:
             self._odd(message, problem, received_ms, ordinal)
-        self._snapshot(device, payload, received_ms, ordinal)
+        try:
+            self._snapshot(device, payload, received_ms, ordinal)
+        finally:
+            self._gaps.end(device, received_ms)  # one bad metric does not leave the others in a gap
         if node.held:
             self._release_held(node)
 
@@ -337,6 +343,7 @@ class Applier:
         self._values.take(device, metrics, sent_ms, received_ms, ordinal, store=True, live=not late)
         if device.presence.state != BORN and metrics and not late:
             self.attendance.note(device, BORN, "heard_again", received_ms, received_ms)
+            self._gaps.end(device, received_ms)
 
     def _snapshot(self, device: Device, payload: Payload, received_ms: int, ordinal: int) -> None:
         """The values in a birth: current state for everyone; history where no outbox sends them as well."""

@@ -70,8 +70,8 @@ class Device:
     """One Sparkplug device, or with id "" the edge node itself."""
 
     __slots__ = (
-        "birth", "claimed_room", "dirty", "id", "kind", "kind_id", "name", "node", "presence", "published_ms",
-        "room", "series", "slots", "templates", "topic",
+        "birth", "claimed_room", "dirty", "gap_is_own", "gap_ms", "id", "kind", "kind_id", "name",
+        "node", "presence", "published_ms", "room", "series", "slots", "templates", "topic",
     )  # fmt: skip
 
     def __init__(self, node: Node, device_id: str, series: Series) -> None:
@@ -89,6 +89,8 @@ class Device:
         self.birth: bytes | None = None
         self.topic = ""
         self.published_ms = 0
+        self.gap_ms = 0  # since when its history has a gap, and whether it is itself what is gone
+        self.gap_is_own = False
         self.dirty = True
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from devices.wire.sparkplug_b_pb2 import Payload
 from hub.alarms.rules import AlarmBook
 from hub.ingest.effects import Effects
+from hub.ingest.gaps import Gaps
 from hub.ingest.model import BORN, DEAD, STALE, Device, Node, Presence
 from hub.ingest.sessions import Directory
 from hub.registry.rules import PresenceChange
@@ -17,12 +18,18 @@ class Attendance:
     """Keeps the presence of everything; changes go to `effects`, to the alarms and to what is `dirty`."""
 
     def __init__(
-        self, directory: Directory, book: AlarmBook, effects: Effects, dirty: dict[Device, None]
+        self,
+        directory: Directory,
+        book: AlarmBook,
+        effects: Effects,
+        dirty: dict[Device, None],
+        gaps: Gaps,
     ) -> None:
         self._directory = directory
         self._book = book
         self._effects = effects
         self._dirty = dirty
+        self._gaps = gaps
 
     def lose(self, node: Node, reason: str, since_ms: int, now_ms: int) -> None:
         """Note that a node is gone, and with it the sight of its devices."""
@@ -36,6 +43,7 @@ class Attendance:
             if device.presence.state != DEAD:
                 device.presence = Presence(DEAD, "node_lost", since_ms)
                 self._dirty[device] = None
+                self._gaps.begin(device, since_ms, is_own=False)
 
     def leave(self, node: Node, now_ms: int) -> None:
         """Note that a node said goodbye: a restart or an update, and an alarm only if it stays away."""
@@ -60,6 +68,7 @@ class Attendance:
             for device in node.devices.values():
                 if device.presence.reason in ("node_lost", "hub_restart"):
                     self.note(device, BORN, "heard_again", received_ms, received_ms)
+                    self._gaps.end(device, received_ms)
 
     def note(self, device: Device, state: str, reason: str, since_ms: int, now_ms: int) -> None:
         """Note that something came, went or fell silent."""
@@ -99,6 +108,7 @@ class Attendance:
         """Note that a device is not there any more, though nothing said so."""
         device.presence = Presence(BORN, reason, now_ms)
         self.note(device, DEAD, reason, now_ms, now_ms)
+        self._gaps.begin(device, now_ms, is_own=True)
 
     def tell_alarms(self, device: Device, online: bool, now_ms: int) -> None:
         """Tell the alarms whether a device is there, if its absence matters."""

@@ -94,6 +94,7 @@ def _remember(device: Device) -> dict[str, Any]:
         "presence": (presence.state, presence.reason, presence.since_ms),
         "values": [(slot.name, slot.value, slot.ts_ms) for slot in device.slots.values() if slot.ts_ms],
         "topic": device.topic,
+        "gap": (device.gap_ms, device.gap_is_own),
     }
     if not device.id:
         node = device.node
@@ -122,6 +123,7 @@ def _restore_device(directory: Directory, node: Node, device_id: str, body: dict
 def _restore_values(device: Device, body: dict[str, Any]) -> None:
     device.presence = Presence(*body["presence"])
     device.topic = body["topic"]
+    device.gap_ms, device.gap_is_own = body.get("gap", (0, False))
     for name, value, ts_ms in body["values"]:
         slot = device.slots.get(name)
         if slot is not None:

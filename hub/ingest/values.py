@@ -100,12 +100,12 @@ class Values:
                 places.append(slot.place)
                 values.append(value)
             elif store:
-                self.rows.append(Row(owner.series, ts_ms, ordinal, _indices([slot.place]), [value]))
+                self.rows.append(Row(owner.series, ts_ms, ordinal, indices_of([slot.place]), [value]))
         if store:
             for ts_ms, (places, values) in groups.items():
                 if places:
                     self.count += len(values)
-                    self.rows.append(Row(device.series, ts_ms, ordinal, _indices(places), values))
+                    self.rows.append(Row(device.series, ts_ms, ordinal, indices_of(places), values))
         if live:
             self.dirty[device] = None
         if problem is not None:
@@ -188,7 +188,8 @@ def _hex(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _indices(places: list[int]) -> bytes | tuple[int, ...]:
+def indices_of(places: list[int]) -> bytes | tuple[int, ...]:
+    """Put the places of a row into the shape that `Row` wants."""
     try:
         return bytes(places)
     except ValueError:
