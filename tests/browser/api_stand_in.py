@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from tests.browser.alarms_stand_in import alarm_router
+
 Json = dict[str, Any]
 PASSWORD = "correct horse"
 PERMISSIONS = [
@@ -135,24 +137,7 @@ def router(records: Records) -> APIRouter:
         answer.delete_cookie("hub_session")
         return answer
 
-    @api.get("/alarms", response_model=None)
-    async def alarms(request: Request, state: str = "open", severity: str | None = None) -> Response | Json:
-        found = [a for a in records.picture["alarms"] if state in ("open", a["state"])]
-        found = [a for a in found if severity in (None, a["severity"])]
-        return refused(request) or {"items": found, "next_cursor": None}
-
-    @api.post("/alarms/{alarm_id}/acknowledge", response_model=None)
-    async def acknowledge(request: Request, alarm_id: str) -> Response | Json:
-        if refusal := refused(request):
-            return refusal
-        alarm: Json = next(a for a in records.picture["alarms"] if a["id"] == alarm_id)
-        if alarm["state"] != "unacknowledged":
-            return problem(
-                409, "It is acknowledged already", detail="It is acknowledged already", fix="reload"
-            )
-        comment = (await request.json())["comment"]
-        alarm.update(state="acknowledged", acknowledged_by="Trần Thị Mai", comment=comment)
-        return alarm
+    api.include_router(alarm_router(records.picture, refused))
 
     @api.get("/nodes", response_model=None)
     async def nodes(request: Request, claimed: bool | None = None) -> Response | Json:
@@ -187,6 +172,11 @@ def router(records: Records) -> APIRouter:
         records.replayed.append(row)
         next(q for q in records.quarantine if q["id"] == row)["replayed_ms"] = 1
         return refused(request) or {"id": row, "requested": True}
+
+    @api.get("/organisation/units", response_model=None)
+    async def units(request: Request) -> Response | Json:
+        districts = [{"code": d["code"], "name": d["name"]} for d in records.picture["districts"]]
+        return refused(request) or {"items": districts, "next_cursor": None}
 
     @api.get("/organisation/schools", response_model=None)
     async def schools(request: Request) -> Response | Json:

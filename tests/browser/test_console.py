@@ -67,7 +67,7 @@ async def test_an_alarm_is_acknowledged_by_keyboard_with_a_comment(stand_in: Any
     waiting = rows.filter(has=page.get_by_role("button", name="Xác nhận")).first
     key = await waiting.get_attribute("data-key")
     await waiting.focus()
-    await page.keyboard.press("Enter")
+    await page.keyboard.press("a")
     await expect(page.locator("#acknowledge")).to_be_visible()
     await page.keyboard.type("Đã cử người")
     await page.keyboard.press("Control+Enter")
@@ -105,6 +105,63 @@ async def test_tab_passes_one_row_of_a_list(stand_in: Any, open_page: Open) -> N
     await page.keyboard.press("ArrowDown")
     await expect(page.locator("#alarms-list .row").nth(1)).to_be_focused()
     await expect(page.locator('#alarms-list .row[tabindex="0"]')).to_have_count(1)
+
+
+async def test_an_alarm_opens_with_its_history_and_is_shelved_with_a_reason(
+    stand_in: Any, open_page: Open
+) -> None:
+    hub = stand_in(24)
+    shaky = next(a for a in hub.province.picture["alarms"] if a["state"] == "unacknowledged")
+    shaky.update(flapping_since_ms=shaky["raised_ms"], raised_count=17)
+    page = await signed_in(open_page, hub, f"/ops?alarm={shaky['id']}")
+    drawer = page.locator("#alarm-detail")
+    await expect(drawer.locator(".badge.flapping")).to_contain_text("17 lần")
+    await expect(drawer.locator(".timeline li b")).to_have_text(["Phát sinh", "Chập chờn"])
+    await page.fill("#alarm-comment", "Đã gọi thợ")
+    await drawer.get_by_role("button", name="Thêm ghi chú").click()
+    await expect(drawer.locator(".timeline li").last).to_contain_text("Trần Thị Mai")
+    await expect(drawer.locator(".timeline li").last).to_contain_text("Đã gọi thợ")
+    await drawer.get_by_role("button", name="Gác lại").click()
+    await page.select_option("#shelve-hours", "24")
+    await page.fill("#shelve-why", "Chờ vật tư")
+    await page.keyboard.press("Control+Enter")
+    await expect(drawer.locator(".acts")).to_contain_text("Bỏ gác")
+    await page.keyboard.press("Escape")
+    assert "alarm=" not in page.url
+    row = page.locator(f'#alarms-list .row[data-key="{shaky["id"]}"]')
+    await expect(row).to_have_count(0)
+    await page.locator("[data-view=shelved]").click()
+    await expect(row).to_contain_text("Trần Thị Mai: Chờ vật tư")
+    assert "view=shelved" in page.url
+
+
+async def test_selected_alarms_are_acknowledged_together(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops?stage=unacknowledged")
+    rows = page.locator("#alarms-list .row")
+    await rows.first.focus()
+    for key in ("x", "j", "x"):
+        await page.keyboard.press(key)
+    await expect(page.locator("#alarm-bulk")).to_contain_text("đã chọn 2")
+    before = await rows.count()
+    await page.click("#alarm-bulk-acknowledge")
+    await page.click("#acknowledge [type=submit]")
+    await expect(page.locator("#alarm-said")).to_have_text("Đã xác nhận 2.")
+    await expect(rows).to_have_count(before - 2)
+
+
+async def test_search_and_filters_stand_in_the_address(stand_in: Any, open_page: Open) -> None:
+    hub = stand_in(24)
+    page = await signed_in(open_page, hub, "/ops")
+    await expect(page.locator("#alarms-list")).to_have_attribute("data-state", "ready")
+    await page.keyboard.press("/")
+    await page.keyboard.type("không có tên này")
+    await expect(page.locator("#alarms-list")).to_have_attribute("data-state", "empty")
+    await page.select_option("#alarm-severity", "critical")
+    await page.reload()
+    await expect(page.locator("#alarm-q")).to_have_value("không có tên này")
+    await expect(page.locator("#alarm-severity")).to_have_value("critical")
+    await expect(page.locator("#alarms-list .notice")).to_have_text("Không có cảnh báo nào khớp.")
 
 
 async def test_only_permitted_tabs_are_there(stand_in: Any, open_page: Open) -> None:

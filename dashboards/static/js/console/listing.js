@@ -3,11 +3,12 @@ import { element, hidden, part, text } from "../dom.js";
 import { clockTime, nt, t } from "../words.js";
 
 export class Listing {
-  // load(cursor) -> { items, next_cursor }; row(item, old row) -> element; key(item) -> string; order(items) -> items
-  constructor(name, { load, row, key, empty, order = (items) => items, counted = () => {} }) {
+  // load(cursor) -> { items, next_cursor }; row(item, old row) -> element; key(item) -> string; order(items) -> items;
+  // keyed(event, row) -> whether it was a key of this list's own
+  constructor(name, { load, row, key, empty, order = (items) => items, counted = () => {}, keyed = () => false }) {
     this.root = document.getElementById(`${name}-list`);
     [this.notice, this.rows, this.more, this.rest] = ["notice", "rows", "more", "rest"].map((which) => part(this.root, which));
-    Object.assign(this, { load, row, key, empty, order, counted, asked: 0, pages: 1, seenMs: null, items: [] });
+    Object.assign(this, { load, row, key, empty, order, counted, keyed, asked: 0, pages: 1, seenMs: null, items: [] });
     this.more.addEventListener("click", () => {
       this.pages += 1;
       this.refresh();
@@ -103,8 +104,9 @@ export class Listing {
 
   move(event) {
     const row = event.target.closest(".row");
-    if (!row) return;
-    const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling, Home: this.rows.firstElementChild, End: this.rows.lastElementChild }[event.key];
+    if (!row || event.target.matches("input, textarea, select") || this.keyed(event, row)) return;
+    const [below, above] = [row.nextElementSibling, row.previousElementSibling];
+    const next = { ArrowDown: below, j: below, ArrowUp: above, k: above, Home: this.rows.firstElementChild, End: this.rows.lastElementChild }[event.key];
     if (next) {
       event.preventDefault();
       next.focus();

@@ -10,6 +10,7 @@ const counts = () => ({
     nodes: t("Edge nodes"), nodes_online: t("Edge nodes online"), nodes_unclaimed: t("Edge nodes unclaimed"), devices: t("Devices"),
     devices_online: t("Devices online"), alarms_open: t("Open alarms"), alarms_unacknowledged: t("Alarms not acknowledged"),
     alarms_returned: t("Over, not acknowledged"), alarms_suppressed: t("Follows from another"),
+    alarms_shelved: t("Alarms shelved"), alarms_flapping: t("Alarms flapping"),
   },
   [t("Hub")]: { ingest_online: t("Intake running"), broker_connected: t("Broker connected"), ts_ms: t("Time of the hub"), data_ms: t("Newest data") },
 });
