@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -37,7 +38,7 @@ _COLUMNS = (
     "count", "least", "greatest", "numbers", "sum", "last", "last_ms", "weighted", "covered_ms", "states",
     "held",
 )  # fmt: skip
-_WANTED_A_QUESTION = 100
+_WANTED_A_QUESTION = 50
 _LARGEST = 1.7976931348623157e308
 
 
@@ -198,20 +199,20 @@ def _line(tier: Tier, row: RollupRow) -> Line:
     return Line(text, stamp)
 
 
-def _rollup(columns: list[object]) -> Rollup:
+def _rollup(columns: list[Any]) -> Rollup:
     stamp, count, least, greatest, numbers, total, last, last_ms, weighted, covered_ms, states, held = columns
     return Rollup(
-        start_ms=int(str(stamp)) // NS_PER_MS,
-        count=int(str(count)),
-        min=float(str(least)) if numbers else None,
-        max=float(str(greatest)) if numbers else None,
-        sum=float(str(total)),
-        last=orjson.loads(str(last)),
-        last_ms=int(str(last_ms)),
-        weighted_sum=float(str(weighted)),
-        covered_ms=int(str(covered_ms)),
-        states=orjson.loads(str(states)),
-        held=bool(held),
+        start_ms=stamp // NS_PER_MS,
+        count=count,
+        min=float(least) if numbers else None,  # a whole number comes as an integer
+        max=float(greatest) if numbers else None,
+        sum=float(total),
+        last=orjson.loads(last),
+        last_ms=last_ms,
+        weighted_sum=float(weighted),
+        covered_ms=covered_ms,
+        states={} if states == "{}" else orjson.loads(states),
+        held=held,
     )
 
 

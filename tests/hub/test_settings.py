@@ -46,6 +46,10 @@ def test_environment_wins_over_file_and_arguments_over_both(
         ("HUB_HTTP_PORT", "eighty", "write a whole number from 1 to 65535"),
         ("HUB_MQTT_URL", "http://broker", "must start with mqtt:// or mqtts://"),
         ("HUB_MQTT_URL", "mqtt://broker:99999", "no usable host and port"),
+        ("HUB_TELEMETRY_URL", "influx://x", "must start with influxdb:// or influxdbs:// or sqlite://"),
+        ("HUB_TELEMETRY_URL", "influxdb://host", "names no bucket"),
+        ("HUB_TELEMETRY_URL", "influxdb://host/b?token=x", "unknown option token"),
+        ("HUB_TELEMETRY_URL", "influxdb://:8086/b", "no usable host"),
         ("HUB_DATABASE_URL", "mysql://x/y", "postgresql+psycopg://"),
         ("HUB_INGEST__REORDER_MS", "soon", "write a whole number from 0 to 60000"),
         ("HUB_LANGUAGE", "fr", "write 'vi' or 'en'"),
@@ -103,6 +107,29 @@ def test_a_misspelt_variable_is_pointed_out() -> None:
     assert unknown_variables({"HUB_HTP_PORT": "1", "HUB_CONFIG": "x", "PATH": ""}) == [
         "HUB_HTP_PORT is not a setting: did you mean HUB_HTTP_PORT?"
     ]
+
+
+def test_a_url_is_shown_without_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TELEMETRY_URL", "influxdb://geh@eim@host:8086")
+    monkeypatch.setenv("HUB_TELEMETRY_TOKEN", "geheim")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith("HUB_TELEMETRY_URL = 'influxdb://***@host:8086': names no bucket")
+
+
+def test_the_engines_token_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "token"
+    monkeypatch.setenv("HUB_TELEMETRY_TOKEN_FILE", str(file))
+    with pytest.raises(SettingsError, match="name a file that holds the engine's token"):
+        load_settings()
+    file.write_text("")
+    with pytest.raises(SettingsError, match="is empty"):
+        load_settings()
+    file.write_text("an:geheim\n")
+    assert load_settings().telemetry_secret == "an:geheim"
+    monkeypatch.setenv("HUB_TELEMETRY_TOKEN", "wins")
+    assert load_settings().telemetry_secret == "wins"
+    assert "geheim" not in repr(load_settings())
 
 
 def test_the_shipped_file_documents_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:

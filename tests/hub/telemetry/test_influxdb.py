@@ -10,9 +10,12 @@ import httpx
 import pytest
 
 from devices.wire.datatypes import DataType
-from hub.telemetry.engines import check_reader, open_reader, open_writer
+from hub.telemetry.engines import check_reader, open_reader, open_rollups, open_writer
 from hub.telemetry.influxdb_address import parse_address
 from hub.telemetry.port import Aggregate, Key, Row, TelemetryError, TelemetryWriter, Value
+from hub.telemetry.rollup import Rollup
+from hub.telemetry.rollup_port import RollupRow
+from hub.telemetry.tiers import DAY_MS, ROLLED, Tier
 from tests.hub.telemetry.influx_gateway import TOKEN, Gateway
 from tests.hub.telemetry.influx_server import Influx
 
@@ -160,6 +163,30 @@ def test_rows_beyond_retention_are_handed_back_and_hold_up_nothing(influx: Influ
     assert len(writer.write(rows[1:2])) == 1
     writer.close()
     assert set(_values(short)) == {float(n) for n in range(0, 300, 3)}
+
+
+def test_whole_shards_of_a_tiers_own_bucket_are_dropped(influx: Influx, url: str) -> None:
+    database = parse_address(url).database
+    for tier in ROLLED:
+        policy = f'"r_{tier.value}" ON "{database}" DURATION INF REPLICATION 1 SHARD DURATION 1d'
+        influx.ask(f"CREATE RETENTION POLICY {policy}")
+    now_ms = _now_ms()
+    old_ms = now_ms - 100 * DAY_MS
+    writer = open_writer(url, TOKEN)
+    writer.write(_rows(writer, [(old_ms, 1.0), (now_ms, 2.0)]))
+    writer.close()
+    both = [Rollup(ts_ms, 1, 1.0, 1.0, 1.0, 1.0, ts_ms, 1.0, 1, {}, True) for ts_ms in (old_ms, now_ms)]
+    shared = open_rollups(url, TOKEN)
+    assert shared.delete_before(Tier.RAW, now_ms - DAY_MS) == 0, "others are in the same bucket"
+    shared.close()
+    store = open_rollups(f"{url}?rollups={database}/r", TOKEN)
+    store.write({Tier.HOUR: [RollupRow(KEY, "CO2", DataType.Double, each) for each in both]})
+    assert store.delete_before(Tier.HOUR, now_ms - DAY_MS) == 1
+    assert store.rollups(Tier.HOUR, [(KEY, None)], 0, now_ms + 1) == {(KEY, "CO2"): both[1:]}
+    assert _values(url) == [1.0, 2.0], "a tier of its own"
+    assert store.delete_before(Tier.RAW, now_ms - 20 * DAY_MS) == 1
+    assert _values(url) == [2.0]
+    store.close()
 
 
 def test_a_field_that_others_wrote_with_another_type_costs_only_its_rows(influx: Influx, url: str) -> None:
