@@ -10,161 +10,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import math
-import random
-import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from devices.kind import kinds
 from tests.browser.api_stand_in import Records, problem
 from tests.browser.province_server import SCHOOLS, SHORT, Province, build, now_ms
+from tests.browser.tech_fleet import FACETS, HOUR_MS, Fleet, plain
 
 Json = dict[str, Any]
-FACETS = ("kind", "presence", "severity", "district", "school")
-HOUR_MS = 3_600_000
-
-
-def plain(text: str) -> str:
-    """Leave marks and case out."""
-    split = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
-    return "".join(c for c in split if not unicodedata.combining(c))
-
-
-class Fleet:
-    """Devices, saved views and what the pages changed; `away` lets every route answer 503."""
-
-    def __init__(self, schools: list[Json], devices: int, seed: int = 7) -> None:
-        self.away, self.asked = False, Counter[str]()
-        self.views: dict[str, Json] = {}
-        self.gap_hours = (9, 11)
-        chance = random.Random(seed)
-        every = sorted(kinds().items())
-        self.schools = {school["code"]: school for school in schools}
-        self.devices = [self._device(chance, i, schools, *every[i % len(every)]) for i in range(devices)]
-        for device in self.devices:
-            device["text"] = plain(
-                " ".join(str(device[n]) for n in ("name", "device", "school", "school_name", "room"))
-            )
-        self.devices.sort(key=lambda d: (d["school"], d["room"], d["device"]))
-
-    def _device(self, chance: random.Random, i: int, schools: list[Json], name: str, kind: Any) -> Json:
-        school = schools[i * len(schools) // 10_000 if len(schools) > 100 else i % len(schools)]
-        room = f"P{101 + (i // len(kinds())) % 24}"
-        state = chance.choices(["born", "stale", "dead"], [94, 1, 5])[0]
-        severity = chance.choices([None, "minor", "major", "critical"], [93, 4, 2, 1])[0]
-        metrics = [self._metric(chance, metric, severity, state) for metric in kind.metrics]
-        tile = [m for wanted in kind.tile.metrics for m in metrics if m["name"] == wanted]
-        return {
-            "group": school["code"],
-            "node": f"{school['code']}-a1",
-            "device": f"{room.lower()}-{name}-{i}",
-            "school": school["code"],
-            "school_name": school["name"],
-            "district": school["district"],
-            "room": room,
-            "kind": name,
-            "name": kind.label_vi,
-            "claimed": True,
-            "simulated": True,
-            "published_ms": now_ms(),
-            "presence": {
-                "state": state,
-                "reason": "birth" if state == "born" else "timeout",
-                "since_ms": now_ms() - chance.randint(20, 400_000) * 1000,
-            },
-            "alarms": [],
-            "severity": severity,
-            "suppressed": False,
-            "icon": name,
-            "tile": tile,
-            "metrics": metrics,
-        }
-
-    def _metric(self, chance: random.Random, metric: Any, severity: str | None, state: str) -> Json:
-        value: Any = round(chance.uniform(20, 900), metric.decimals) if metric.unit else chance.randint(0, 40)
-        if metric.states:
-            value = chance.choice(list(metric.states))
-        limits = [
-            {"severity": limit.severity, "above": limit.above, "below": limit.below, "equals": limit.equals}
-            for limit in metric.limits
-        ]
-        states = [
-            {"value": key, "label_vi": said[0], "label_en": said[1]}
-            for key, said in (metric.states or {}).items()
-        ]
-        return {
-            "name": metric.name,
-            "value": value,
-            "unit": metric.unit,
-            "ts_ms": now_ms() - chance.randint(1, 90) * 1000,
-            "quality": "good" if state == "born" else "stale",
-            "severity": severity if metric.limits else None,
-            "label_vi": metric.label_vi,
-            "label_en": metric.label_en,
-            "decimals": metric.decimals,
-            "limits": limits,
-            "states": states,
-        }
-
-    def found(self, wanted: dict[str, str], but: str = "") -> list[Json]:
-        """Give the devices that fit all filters, except one facet's."""
-        words = plain(wanted.get("q", "")).split()
-        fits = [(name, wanted[name]) for name in FACETS if wanted.get(name) and name != but]
-
-        def fit(device: Json) -> bool:
-            for name, value in fits:
-                mine = device["presence"]["state"] if name == "presence" else device[name] or "none"
-                if mine != value:
-                    return False
-            if not words:
-                return True
-            return all(word in device["text"] for word in words)
-
-        return [device for device in self.devices if fit(device)]
-
-    def history(self, name: str, start: int, end: int, points: int) -> Json:
-        """Make a day's curve with a gap, as many items as pixels at most."""
-        metric = next(m for device in self.devices for m in device["metrics"] if m["name"] == name)
-        step = max(60_000, -(-(end - start) // max(1, points) // 60_000) * 60_000)
-        items = []
-        for ts in range(start - start % step, end, step):
-            hour = (ts / HOUR_MS + 7) % 24
-            here = ts >= start and not self.gap_hours[0] <= hour < self.gap_hours[1]
-            if metric["states"]:
-                keys = [state["value"] for state in metric["states"]]
-                value: Any = keys[int(hour) % len(keys)]
-                items.append({"ts_ms": ts, "value": value if here else None, "last": value, "count": 1})
-                continue
-            mean = 640 + 380 * math.sin((hour - 7) / 24 * 2 * math.pi) + 40 * math.sin(ts / 5e5)
-            spread = 20 + 30 * abs(math.sin(ts / 9e5))
-            items.append(
-                {
-                    "ts_ms": ts,
-                    "value": round(mean, 1) if here else None,
-                    "min": mean - spread,
-                    "max": mean + spread,
-                    "last": mean,
-                    "count": 5 if here else 0,
-                    "covered": 1.0,
-                }
-            )
-        return {
-            "name": name,
-            "unit": metric["unit"],
-            "start_ms": start,
-            "end_ms": end,
-            "tier": "5m",
-            "step_ms": step,
-            "items": items,
-            "states": metric["states"],
-            "next_cursor": None,
-        }
 
 
 def routes(fleet: Fleet) -> APIRouter:
@@ -178,22 +37,8 @@ def routes(fleet: Fleet) -> APIRouter:
         )
 
     @api.get("/devices/facets", response_model=None)
-    async def facets(
-        q: str = "",
-        kind: str = "",
-        presence: str = "",
-        severity: str = "",
-        district: str = "",
-        school: str = "",
-    ) -> Response | Json:
-        wanted = {
-            "q": q,
-            "kind": kind,
-            "presence": presence,
-            "severity": severity,
-            "district": district,
-            "school": school,
-        }
+    async def facets(request: Request) -> Response:
+        wanted = dict(request.query_params)
         counts = {
             name: Counter(
                 d["presence"]["state"] if name == "presence" else d[name] or "none"
@@ -202,43 +47,23 @@ def routes(fleet: Fleet) -> APIRouter:
             for name in FACETS
         }
         known = kinds()
-        return (
-            away
-            if fleet.away
-            else {
-                "kinds": [
-                    {"id": k, "label_vi": known[k].label_vi, "label_en": known[k].label_en, "count": n}
-                    for k, n in sorted(counts["kind"].items())
-                ],
-                "districts": [
-                    {"code": c, "name": SHORT[c], "count": n} for c, n in sorted(counts["district"].items())
-                ],
-                "presence": counts["presence"],
-                "severity": counts["severity"],
-            }
-        )
+        answer = {
+            "kinds": [
+                {"id": k, "label_vi": known[k].label_vi, "label_en": known[k].label_en, "count": n}
+                for k, n in sorted(counts["kind"].items())
+            ],
+            "districts": [
+                {"code": c, "name": SHORT[c], "count": n} for c, n in sorted(counts["district"].items())
+            ],
+            "presence": counts["presence"],
+            "severity": counts["severity"],
+        }
+        return away if fleet.away else JSONResponse(answer)
 
     @api.get("/devices", response_model=None)
-    async def devices(
-        q: str = "",
-        kind: str = "",
-        presence: str = "",
-        severity: str = "",
-        district: str = "",
-        school: str = "",
-        sort: str = "place",
-        cursor: int = 0,
-        limit: int = 100,
-    ) -> Response | Json:
+    async def devices(request: Request, sort: str = "place", cursor: int = 0, limit: int = 100) -> Response:
         fleet.asked["devices"] += 1
-        wanted = {
-            "q": q,
-            "kind": kind,
-            "presence": presence,
-            "severity": severity,
-            "district": district,
-            "school": school,
-        }
+        wanted = dict(request.query_params)
         found = fleet.found(wanted)
         if sort == "severity":
             found.sort(key=lambda d: {"critical": 0, "major": 1, "minor": 2}.get(d["severity"], 3))
@@ -249,7 +74,8 @@ def routes(fleet: Fleet) -> APIRouter:
             {k: v for k, v in d.items() if k not in ("metrics", "text")}
             for d in found[cursor : cursor + limit]
         ]
-        return away if fleet.away else {"items": items, "next_cursor": more, "total": len(found)}
+        answer = {"items": items, "next_cursor": more, "total": len(found)}
+        return away if fleet.away else JSONResponse(answer)  # ready as it is: nothing to look through
 
     @api.get("/devices/{group}/{node}/{device}", response_model=None)
     async def device(group: str, node: str, device: str) -> Response | Json:

@@ -10,7 +10,7 @@ const HISTORY = 50;
 
 const STAGES = {
   unacknowledged: t("Not acknowledged"), acknowledged: t("Acknowledged"), returned_unacknowledged: t("Over, not acknowledged"), suppressed: t("Follows from another"),
-  normal: t("Closed"),
+  shelved: t("Put aside"), normal: t("Closed"),
 };
 
 export const isOver = (alarm) => typeof alarm.returned_ms === "number" || alarm.state === "normal";

@@ -95,10 +95,14 @@ const order = (by) => {
 sort.addEventListener("change", () => order(sort.value));
 for (const head of document.querySelectorAll("[data-sort]")) head.addEventListener("click", () => order(head.dataset.sort));
 school.addEventListener("change", () => chosen("school", school.value.split(" · ")[0].trim()));
-byId("filters-open").addEventListener("click", (event) => {
-  const open = document.body.classList.toggle("filtering");
-  event.currentTarget.setAttribute("aria-expanded", String(open));
-});
+// On a telephone filters and list take turns.
+const filtering = (on) => {
+  document.body.classList.toggle("filtering", on);
+  byId("filters-open").setAttribute("aria-expanded", String(on));
+  byId(on ? "filters-close" : "filters-open").focus();
+};
+byId("filters-open").addEventListener("click", () => filtering(true));
+byId("filters-close").addEventListener("click", () => filtering(false));
 
 greet(await visitor(() => list.fail({ status: 0 })));
 apply(history.state);

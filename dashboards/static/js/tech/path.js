@@ -16,8 +16,8 @@ export function drawPath(path, body) {
   body.replaceChildren(element("ol", { class: "path" }, ...path.map((station, i) => {
     const beyond = hid(station, i);
     const says = beyond ? t("Beyond the break") : STATES[station.state] ?? station.state;
-    return element("li", { class: `station ${station.state} ${i === broken ? "broken" : ""} ${beyond ? "after" : ""}`, ...(i === broken ? { "aria-current": "location" } : {}) },
-      element("i", { class: "stop", "aria-hidden": "true" }), element("b", {}, said(station, "label")), element("small", { class: "says" }, says), element("small", { class: "code" }, station.node ?? ""),
+    return element("li", { class: `station ${station.state} ${i === down ? "broken" : ""} ${beyond ? "after" : ""}`, ...(i === broken ? { "aria-current": "location" } : {}) },
+      element("i", { class: "stop", "aria-hidden": "true" }), element("b", {}, said(station, "label")), element("small", { class: "says" }, says),
       element("small", {}, said(station, "detail")), station.state === "ok" || beyond ? "" : agedSince(station.since_ms, "for"));
   })), element("p", { class: "soft", role: "status" }, broken < 0 ? t("The way to the rooms is whole.")
     : down >= 0 ? t("The line is broken at: {station}.", { station: said(path[down], "label") }) : t("The first that is not right: {station}.", { station: said(path[broken], "label") })));

@@ -29,7 +29,7 @@ export class Views {
 
   async refresh() {
     try {
-      const { items } = await get("/api/v1/views", { limit: 100 });
+      const { items } = await get("/api/v1/views");
       this.items = items.filter((view) => view.page === PAGE);
       text(this.note, this.items.length ? "" : t("None saved yet."));
     } catch (problem) {
