@@ -5,32 +5,10 @@ from __future__ import annotations
 from devices.kind import Metric
 from hub.alarms.alarm import Plain
 from hub.alarms.conditions import Condition, Side, Step
+from hub.registry.reasons import REASONS
 
 SCHOOL_DOWN = ("Trường mất kết nối", "School offline")
 LINK_DOWN = ("Đường truyền báo đứt", "The link reports down")
-
-REASONS: dict[str, tuple[str, str]] = {
-    "silence": ("không còn tín hiệu", "fell silent"),
-    "unanswered": ("im lặng và không trả lời khi được hỏi", "silent, and did not answer when asked"),
-    "will": ("nút biên mất kết nối đột ngột", "edge node lost without goodbye"),
-    "goodbye": (
-        "nút biên dừng có báo trước và chưa trở lại",
-        "edge node stopped in order and did not come back",
-    ),
-    "node_lost": ("nút biên mất kết nối", "edge node lost"),
-    "not_reborn": ("không xuất hiện lại sau khi nút biên khởi động", "did not come back with its edge node"),
-    "death": ("nút biên mất kết nối", "edge node went away"),
-    "node_death": ("nút biên mất kết nối", "edge node went away"),
-    "device_death": ("thiết bị không trả lời", "device does not answer"),
-    "hub_restart": ("chưa nghe lại từ khi trung tâm khởi động", "not heard since the hub started"),
-    "no_route": ("không có đường tới thiết bị", "no route to the device"),
-    "refused": ("thiết bị từ chối kết nối", "connection refused"),
-    "auth_failed": ("sai tài khoản đăng nhập thiết bị", "device login failed"),
-    "timeout": ("thiết bị quá lâu không trả lời", "device timed out"),
-    "protocol_error": ("thiết bị trả lời sai giao thức", "protocol error"),
-    "powered_off": ("thiết bị mất nguồn", "powered off"),
-    "unplugged": ("thiết bị bị rút dây", "unplugged"),
-}
 
 
 def reason(code: str) -> tuple[str, str]:

@@ -154,7 +154,7 @@ def way(
     *,
     district: Neighbours,
     province: Neighbours,
-    district_name: Words = ("", ""),
+    district_name: str = "",
     blind: bool = False,
 ) -> list[Step]:
     """The whole way to a school; `blind` says that the hub itself hears nothing at the moment.
@@ -173,9 +173,11 @@ def way(
         upstream[0] = Step("province", "Đường truyền tỉnh", "Province link", "unknown", None, None,
                            "trung tâm hiện không nhận được dữ liệu; những gì hiển thị là cũ",
                            "the hub hears nothing at the moment; what is shown is old")  # fmt: skip
-    label = tuple(" ".join(filter(None, pair)) for pair in
-                  zip(("Đường truyền huyện", "District link"), district_name, strict=True))  # fmt: skip
-    link = _shared("district", (label[0], label[1]), ("của huyện", "of the district"), district,
+    label = (
+        f"Đường truyền {district_name}" if district_name else "Đường truyền huyện",
+        f"Link of {district_name}" if district_name else "District link",
+    )
+    link = _shared("district", label, ("của huyện", "of the district"), district,
                    since_ms if near else None, near)  # fmt: skip
     upstream.append(_hidden(link) if wide else link)
     own = local_steps(sight)

@@ -65,9 +65,14 @@ async def get_school(
                        fix="use a code of GET /api/v1/schools")  # fmt: skip
     sight = live_schools.sight(inventory, code)
     near, far = live_schools.around(inventory, school, sight.away_since_ms)
-    name = inventory.districts.get(school.district) or ""
     blind = not (picture.connected and picture.ingest_online())
-    steps = way(sight, district=near, province=far, district_name=(name, name), blind=blind)
+    steps = way(
+        sight,
+        district=near,
+        province=far,
+        district_name=inventory.districts.get(school.district, ""),
+        blind=blind,
+    )
     state, since_ms = school_state(sight)
     in_room: dict[str, list[Entry]] = {}
     for entry in sorted(inventory.of_school(code), key=order_of("place")):

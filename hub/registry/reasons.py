@@ -6,12 +6,39 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from hub.alarms import words
-
 OTHER = "other"
 """The code of a reason that a device gave in words of its own."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "silence": ("không còn tín hiệu", "fell silent"),
+        "unanswered": ("im lặng và không trả lời khi được hỏi", "silent, and did not answer when asked"),
+        "will": ("nút biên mất kết nối đột ngột", "edge node lost without goodbye"),
+        "goodbye": (
+            "nút biên dừng có báo trước và chưa trở lại",
+            "edge node stopped in order and did not come back",
+        ),
+        "node_lost": ("nút biên mất kết nối", "edge node lost"),
+        "not_reborn": (
+            "không xuất hiện lại sau khi nút biên khởi động",
+            "did not come back with its edge node",
+        ),
+        "death": ("nút biên mất kết nối", "edge node went away"),
+        "node_death": ("nút biên mất kết nối", "edge node went away"),
+        "device_death": ("thiết bị không trả lời", "device does not answer"),
+        "hub_restart": ("chưa nghe lại từ khi trung tâm khởi động", "not heard since the hub started"),
+        "no_route": ("không có đường tới thiết bị", "no route to the device"),
+        "refused": ("thiết bị từ chối kết nối", "connection refused"),
+        "auth_failed": ("sai tài khoản đăng nhập thiết bị", "device login failed"),
+        "timeout": ("thiết bị quá lâu không trả lời", "device timed out"),
+        "protocol_error": ("thiết bị trả lời sai giao thức", "protocol error"),
+        "powered_off": ("thiết bị mất nguồn", "powered off"),
+        "unplugged": ("thiết bị bị rút dây", "unplugged"),
+    }
+)
+"""Why something is away; alarms say the same words."""
 
 CAME: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -24,6 +51,7 @@ CAME: Mapping[str, tuple[str, str]] = MappingProxyType(
         "": ("không rõ lý do", "no reason given"),
     }
 )
+"""Why something is there, or was never away."""
 
 
 def code(reason: str) -> str:
@@ -33,4 +61,4 @@ def code(reason: str) -> str:
 
 def said(reason: str) -> tuple[str, str]:
     """A recorded reason in Vietnamese and English; a device's own words stand for themselves."""
-    return CAME.get(reason) or words.reason(reason)
+    return CAME.get(reason) or REASONS.get(reason) or (reason, reason)
