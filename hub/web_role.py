@@ -154,7 +154,7 @@ def _broker_checks(events: Events, picture: Picture) -> list[health.Check]:
         return "" if events.connected and picture.connected else "not connected"
 
     async def ingest() -> str:
-        return "" if picture.ingest_online() else "no fresh heartbeat of ingest"
+        return picture.ingest_faults() if picture.ingest_online() else "no fresh heartbeat of ingest"
 
     return [health.Check("broker", broker), health.Check("ingest", ingest)]
 

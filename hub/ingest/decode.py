@@ -67,6 +67,7 @@ class Batch:
     duplicates: int = 0
     deferred: int = 0
     overtaken: list[tuple[Node, int, int]] = field(default_factory=list)
+    is_durable: bool = True
 
 
 class Decoder:

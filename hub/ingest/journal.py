@@ -7,6 +7,7 @@ bring. Everything else (samples, state, alarms) follows by reading entries in or
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import struct
@@ -119,7 +120,8 @@ class Journal:
                 )
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
                 raise
             if self.last_id == 0 or entry_id != self.last_id + 1:
                 self._first_id = min(self._first_id, entry_id) if self.entries else entry_id

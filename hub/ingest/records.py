@@ -51,19 +51,30 @@ class Records:
         """Commit everything gathered so far; returns when it is committed."""
         async with self._flushing:
             effects, self._pending = self._pending, Effects()
-            wait_s = 0.2
-            while effects:
-                try:
-                    await self._write(effects)
-                except SQLAlchemyError as error:
-                    if not self.failure:
-                        log.error("the database refuses what ingest learnt, trying again: %s", error)
-                    self.failure = str(error)
-                    await asyncio.sleep(wait_s * random.uniform(0.5, 1))
-                    wait_s = min(10, wait_s * 2)
-                else:
-                    self.failure = ""
-                    return
+            try:
+                await self._persist(effects)
+            except BaseException:  # asked to stop: the last flush has to find them
+                later, self._pending = self._pending, effects
+                self.gather(later)
+                raise
+
+    async def _persist(self, effects: Effects) -> None:
+        """Write effects, trying again for as long as the database refuses."""
+        wait_s = 0.2
+        while effects:
+            try:
+                await self._write(effects)
+            except SQLAlchemyError as error:
+                if not self.failure:
+                    log.error("the database refuses what ingest learnt, trying again: %s", error)
+                self.failure = str(error)
+                await asyncio.sleep(wait_s * random.uniform(0.5, 1))
+                wait_s = min(10, wait_s * 2)
+            else:
+                if self.failure:
+                    log.warning("the database takes what ingest learnt again")
+                self.failure = ""
+                return
 
     async def _write(self, effects: Effects) -> None:
         async with self._database.write() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 
@@ -121,6 +122,7 @@ class IngestRole:
                 ("ingest store", self._storing.run),
                 ("ingest live", self._live),
                 ("ingest clock", self._clock),
+                ("ingest status", self._say),
                 ("ingest records", self._record),
                 ("ingest snapshot", self._snapshot),
                 ("ingest requests", self._requests.answer),
@@ -160,6 +162,8 @@ class IngestRole:
         try:
             await self._storing.settle(_LAST_ROWS_S)
             await self._save()
+        except sqlite3.Error as error:
+            log.error("stopped without a snapshot, the next start reads the journal: %s", error)
         finally:
             storing.cancel()
             await asyncio.gather(storing, return_exceptions=True)
@@ -302,11 +306,9 @@ class IngestRole:
                 self._applier.dirty[device] = None
 
     async def _clock(self) -> None:
-        """Four times a second: reorder timers and silence; rebirths; once a second the status."""
-        turn = 0
+        """Four times a second: reorder timers and silence; rebirths."""
         while True:
             await asyncio.sleep(0.25)
-            turn += 1
             now_ms = self._now_ms()
             async with self._pipeline.lock:
                 await self._storing.offer(self._applier.tick(now_ms))
@@ -316,8 +318,12 @@ class IngestRole:
                 log.debug("asking %s for a rebirth: %s", node.sender, reason)
                 wish = rebirth_payload(now_ms, node.rebirth_metric)
                 self._publish(f"spBv1.0/{node.group}/NCMD/{node.id}", wish)
-            if turn % 4 == 0:
-                self._publish_retained(self._status.topic, orjson.dumps(self._status.document(now_ms)))
+
+    async def _say(self) -> None:
+        """Once a second the status; a loop of its own, so that it is heard whatever the others wait for."""
+        while True:
+            await asyncio.sleep(1)
+            self._publish_retained(self._status.topic, orjson.dumps(self._status.document(self._now_ms())))
 
     async def _record(self) -> None:
         while True:
@@ -325,9 +331,17 @@ class IngestRole:
             await self._records.flush()
 
     async def _snapshot(self) -> None:
+        said = False
         while True:
             await asyncio.sleep(_SNAPSHOT_S)
-            await self._save()
+            try:
+                await self._save()
+            except sqlite3.Error as error:
+                if not said:
+                    log.error("the snapshot cannot be written, the journal is kept meanwhile: %s", error)
+                said = True
+            else:
+                said = False
 
     async def _save(self) -> None:
         """Remember the follower's state, then forget the journal it no longer needs."""
@@ -339,10 +353,14 @@ class IngestRole:
             nodes = [node.itself for node in self._directory.nodes.values() if node.itself.birth is not None]
             snapshot = snapshot_of([*nodes, *(device for device in devices if device.id)], cursor)
             self._unsaved.clear()
-        await self._records.flush()
-        await self._storing.settle()
-        await asyncio.to_thread(self._telemetry.flush)
-        await asyncio.to_thread(self._state.save, snapshot)
+        try:
+            await self._records.flush()
+            await self._storing.settle()
+            await asyncio.to_thread(self._telemetry.flush)
+            await asyncio.to_thread(self._state.save, snapshot)
+        except BaseException:
+            self._unsaved.update(dict.fromkeys(devices))  # the next snapshot has to hold them
+            raise
         before_ms = self._now_ms() - round(self._settings.ingest.journal_keep_s * 1000)
         while await asyncio.to_thread(self._journal.prune, cursor, before_ms):
             await asyncio.sleep(0)

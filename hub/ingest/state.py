@@ -7,6 +7,7 @@ rebirth who need not be.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,8 @@ class FollowerState:
             self._db.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?)", (snapshot.entry_id,))
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                self._db.execute("ROLLBACK")
             raise
         self.cursor = snapshot.entry_id
 

@@ -90,6 +90,7 @@ class Status:
             "journal_entries": self._journal.entries,
             "journal_lag_entries": self._journal.last_id - self._pipeline.cursor,
             "journal_failure": self._pipeline.journal_failure,
+            "live_only": self._pipeline.live_only,
             "store_failure": self._storing.failure,
             "store_queued_rows": self._storing.queued_rows,
             "store_spooled_rows": self._storing.spooled_rows,

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _QUEUE_ROWS = 10_000
 _PATIENCE_S = 1.0
 _LONGEST_WAIT_S = 10.0
+_STUCK_TIMES = 20
+"""How much of the usual queue waits in memory while neither engine nor disk takes rows."""
 
 Batch: TypeAlias = list[Row]
 
@@ -39,6 +41,7 @@ class Storing:
         patience_s: float = _PATIENCE_S,
     ) -> None:
         self.failure = ""
+        self.is_stuck = False
         self.stored_rows = 0
         self.stored_ms = 0
         self.refused: Counter[str] = Counter()
@@ -78,8 +81,9 @@ class Storing:
             self._queued_rows += len(rows)
             self._offered += 1
             self._changed.notify_all()
-        if self._queued_rows > self._queue_rows and not await self._within(self._has_room):
-            await self._spill()
+        while self._queued_rows > self._queue_rows and not await self._within(self._has_room):
+            if not self._spilling.locked():
+                await self._spill(is_patient=False)
 
     async def settle(self, patience_s: float | None = None) -> None:
         """Return when every row offered so far is in the engine or on disk in the spool."""
@@ -88,7 +92,7 @@ class Storing:
             await self._spill()
 
     def _has_room(self) -> bool:
-        return self._queued_rows <= self._queue_rows
+        return self._queued_rows <= self._queue_rows * (_STUCK_TIMES if self.is_stuck else 1)
 
     async def _within(self, condition: Callable[[], bool], patience_s: float | None = None) -> bool:
         try:
@@ -98,13 +102,18 @@ class Storing:
             return False
         return True
 
-    async def _spill(self) -> None:
-        """Move everything in memory to the spool, trying again while the disk refuses it."""
+    async def _spill(self, *, is_patient: bool = True) -> None:
+        """Move everything in memory to the spool, trying again while the disk refuses it.
+
+        Without patience once; rows then stay in memory, and `is_stuck` says that neither engine nor disk takes
+        them: no more should be acknowledged.
+        """
         wait_s = 0.2
         async with self._spilling:
             while True:
                 batches = [*([self._writing] if self._writing else []), *self._queue]
                 if not batches:
+                    self.is_stuck = False
                     return
                 problem = "the spool is full" if self._spool.is_full else ""
                 if not problem:
@@ -116,7 +125,11 @@ class Storing:
                     break
                 if not await self._within(self._is_empty):
                     self.failure = self.failure or problem
-                    log.error("%s and the engine takes nothing: live state waits", problem)
+                    if not self.is_stuck:
+                        log.error("%s and the engine takes nothing: nothing is acknowledged", problem)
+                    self.is_stuck = True
+                    if not is_patient:
+                        return
                     await asyncio.sleep(wait_s * random.uniform(0.5, 1))
                     wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
             async with self._changed:
@@ -129,6 +142,7 @@ class Storing:
                         continue  # the engine took it meanwhile
                     self._queued_rows -= len(batch)
                     self._settled += 1
+                self.is_stuck = False
                 self._changed.notify_all()
 
     def _is_empty(self) -> bool:
@@ -189,7 +203,7 @@ class Storing:
                 log.error("the telemetry engine will never take some rows, such as one of %s at %d: %s",
                           "/".join(row.series.key), row.ts_ms, reason)  # fmt: skip
             self.refused[reason] += 1
-        self.failure, self._refusals = "", 0
+        self.failure, self._refusals, self.is_stuck = "", 0, False
         self.stored_rows += len(rows) - len(refused)
         self.stored_ms = self._now_ms()
         return True

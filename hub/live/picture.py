@@ -29,6 +29,11 @@ UNREADABLE = Counter("hub_live_unreadable", "Documents of the live mirror that c
 MAX_QUEUED = 200_000
 FORGET_AFTER_S = 15.0  # a broker that lost its memory is filled again by ingest within this time
 HEARTBEAT_FRESH_S = 5.0
+_FAULTS = {
+    "journal_failure": "the journal cannot be written, nothing new is acknowledged",
+    "store_failure": "the telemetry engine takes no rows",
+    "records_failure": "the database refuses what ingest learnt",
+}
 
 
 class Listener(Protocol):
@@ -83,6 +88,15 @@ class Picture:
         return bool(self.shards) and all(
             shard.get("online") is True and now_s - self._beats_s.get(name, -1e9) <= HEARTBEAT_FRESH_S
             for name, shard in self.shards.items()
+        )
+
+    def ingest_faults(self) -> str:
+        """What ingest says it cannot write, in words; empty if all is well."""
+        return "; ".join(
+            f"shard {name}: {words}"
+            for name, beat in sorted(self.shards.items())
+            for key, words in _FAULTS.items()
+            if beat.get(key)
         )
 
     def intake(self) -> Plain:

@@ -160,20 +160,27 @@ async def test_a_batch_spooled_while_it_is_being_written_counts_once(tmp_path: P
     assert stored(tmp_path) == list(range(100)), "and stored twice is once"
 
 
-async def test_a_full_spool_makes_the_follower_wait_and_says_so(tmp_path: Path, engine: Engine) -> None:
+async def test_a_full_spool_keeps_rows_in_memory_within_bounds_and_says_so(
+    tmp_path: Path, engine: Engine
+) -> None:
     storing = Storing(engine, Spool(tmp_path / "spool.db", 1), lambda: T0, queue_rows=150, patience_s=0.2)
     engine.away = True
     async with running(storing):
         await storing.offer(batch(engine, 0, 100))
         await storing.settle()  # one chunk is over the limit already
-        waiting = asyncio.create_task(storing.offer(batch(engine, 100, 200)))
+        async with asyncio.timeout(5):
+            await storing.offer(batch(engine, 100, 200))
+        assert storing.is_stuck, "nothing more may be acknowledged"
+        assert storing.failure
+        much = asyncio.create_task(storing.offer(batch(engine, 300, 3_000)))
         await asyncio.sleep(0.8)
-        assert not waiting.done()
+        assert not much.done(), "memory has an end as well"
         engine.away = False
         async with asyncio.timeout(10):
-            await waiting
-        await until_stored(storing, 300)
-    assert stored(tmp_path) == list(range(300))
+            await much
+        await until_stored(storing, 3_300)
+        assert not storing.is_stuck
+    assert stored(tmp_path) == list(range(3_300))
 
 
 async def test_the_loop_that_died_with_a_batch_in_hand_writes_it_again(
