@@ -119,9 +119,10 @@ class Directory:
         node.definitions = definitions_in(payload.metrics)
         wishes = (metric.name for metric in payload.metrics if _is_rebirth(metric.name))
         node.rebirth_metric = next(wishes, REBIRTH)
-        node.itself.birth = raw
         self.claim(node)
-        return self._declare(node, node.itself, payload)
+        problem = self._declare(node, node.itself, payload)
+        node.itself.birth = raw  # only what could be taken is remembered: a restart reads it again
+        return problem
 
     def device_birth(self, node: Node, device: Device, payload: Payload, raw: bytes) -> str:
         """Take over a DBIRTH; return what is odd about it, or ""."""
@@ -130,10 +131,11 @@ class Directory:
         device.kind = self._kinds.get(device.kind_id)
         device.room = _level(str(about.get("Properties/Room") or "-"))
         device.name = str(about.get("Properties/Name") or "")
-        device.birth = raw
         for alias in [number for number, found in node.aliases.items() if found and found[0] is device]:
             del node.aliases[alias]
-        return self._declare(node, device, payload)
+        problem = self._declare(node, device, payload)
+        device.birth = raw
+        return problem
 
     def _declare(self, node: Node, device: Device, payload: Payload) -> str:
         problem = ""

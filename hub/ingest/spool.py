@@ -6,6 +6,7 @@ moment leaves them here or makes the journal bring them again; stored twice is o
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import zlib
@@ -87,7 +88,8 @@ class Spool:
                 )
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
                 raise
             self.rows += sum(chunk[0] for chunk in chunks)
             self.bytes += sum(len(chunk[2]) for chunk in chunks)

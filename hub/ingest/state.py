@@ -8,6 +8,7 @@ rebirth who need not be.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ import msgspec
 from devices.wire.sparkplug_b_pb2 import Payload
 from hub.ingest.model import Device, Node, Presence
 from hub.ingest.sessions import Directory
+
+log = logging.getLogger(__name__)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -72,10 +75,15 @@ class FollowerState:
             if node is None:
                 continue
             remembered = _decode(body)
-            if not device_id:
-                _restore_node(directory, node, remembered)
-            else:
-                _restore_device(directory, node, device_id, remembered)
+            try:
+                if not device_id:
+                    _restore_node(directory, node, remembered)
+                else:
+                    _restore_device(directory, node, device_id, remembered)
+            except (
+                ValueError
+            ) as error:  # another version took this birth: its node will be asked for a new one
+                log.warning("%s/%s: its birth cannot be taken any more: %s", sender, device_id, error)
 
     def close(self) -> None:
         """Close the file."""

@@ -105,8 +105,8 @@ class Storing:
     async def _spill(self, *, is_patient: bool = True) -> None:
         """Move everything in memory to the spool, trying again while the disk refuses it.
 
-        Without patience once; rows then stay in memory, and `is_stuck` says that neither engine nor disk takes
-        them: no more should be acknowledged.
+        Without patience once; rows then stay in memory, and `is_stuck` says that neither engine nor disk
+        takes them: no more should be acknowledged.
         """
         wait_s = 0.2
         async with self._spilling:

@@ -7,6 +7,7 @@ journal writes them again; `flush` makes everything so far safe.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -113,7 +114,8 @@ class SqliteWriter:
                     self._note_late(sorted(late))
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
                 raise
             del self._new_series[: len(new_series)], self._new_fields[: len(new_fields)]
         return ()

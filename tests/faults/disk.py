@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -36,12 +37,12 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Take every free byte, again and again until none is left."""
-        with self._ballast.open("ab") as file:
-            for size in (1 << 16, 1 << 12, 1):
-                with contextlib.suppress(OSError):
-                    while True:
-                        file.write(b"x" * size)
-                        file.flush()
+        file = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for size in (1 << 16, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    os.write(file, b"x" * size)
+        os.close(file)
 
     def free(self) -> None:
         """Give the space back."""
@@ -52,10 +53,13 @@ class SmallDisk:
 
 
 class ReadOnly:
-    """Files that nobody may change, not even who has them open; needs root and a file system that knows it."""
+    """Files that nobody may change, not even who has them open; needs root and a file system that can.
+
+    Files of shared memory stay as they are: a write to mapped memory cannot be refused, it kills.
+    """
 
     def __init__(self, *paths: Path) -> None:
-        self._paths = [str(path) for path in paths]
+        self._paths = [str(path) for path in paths if not path.name.endswith("-shm")]
 
     def __enter__(self) -> None:
         problem = _run("chattr", "+i", *self._paths)

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.mosquitto, pytest.mark.faults]
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """Where the hub's data directory will be."""
-    disk = SmallDisk(tmp_path / "hub", 12)
+    disk = SmallDisk(tmp_path / "hub", 40)
     yield disk
     disk.unmount()
 

@@ -125,6 +125,23 @@ def test_a_birth_with_a_million_metrics_worth_of_names(parts: Parts, good: Sende
     _still_well(parts, good)
 
 
+def test_a_birth_that_was_refused_does_not_stop_the_next_start(
+    parts: Parts, good: Sender, tmp_path: Path
+) -> None:
+    bad = Sender(parts, node="bad").born("air")
+    bad.send("DBIRTH", "air", [number(f"m{i}", 1.0) for i in range(5_001)])
+    bad.send("NBIRTH", "", [number(f"m{i}", 1.0) for i in range(5_001)], seq=0)
+    node = parts.directory.nodes["S1/bad"]
+    state, fresh = FollowerState(tmp_path / "state.db"), Parts(tmp_path / "restarted")
+    state.save(snapshot_of([node.itself, *node.devices.values()], 1))
+    state.restore(fresh.directory)
+    again = fresh.directory.nodes["S1/bad"].devices["air"]
+    assert again.birth == node.devices["air"].birth, "the last one that could be taken"
+    state.close()
+    fresh.telemetry.close()
+    _still_well(parts, good)
+
+
 def test_a_node_with_endless_devices(parts: Parts, good: Sender) -> None:
     bad = Sender(parts, node="bad").born(*[f"d{i}" for i in range(1_003)])
     assert parts.reasons == {"too_many_devices": 3}
