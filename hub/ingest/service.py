@@ -90,6 +90,7 @@ class IngestRole:
         )
         self._connection: IngestConnection | None = None
         self._state_ms = 0
+        self._is_contradicted = False
         self._unsaved: dict[Device, None] = {}
         self._requests = Requests(
             self._directory,
@@ -196,6 +197,8 @@ class IngestRole:
             self._state_topic, state_payload(True, self._state_ms), retain=True
         )
         self._connection = connection
+        if self._is_contradicted:  # our last will came while we came back
+            connection.publish(self._state_topic, state_payload(True, self._state_ms), qos=1, retain=True)
         for node in self._directory.nodes.values():
             node.verified = False
             for device in (node.itself, *node.devices.values()):
@@ -241,7 +244,8 @@ class IngestRole:
                 said = parse_state(payload)
             except PayloadError:
                 said = None
-            if (said is None or not said.online) and self._connection is not None:
+            self._is_contradicted = said is None or not said.online
+            if self._is_contradicted and self._connection is not None:
                 # somebody else, or our own late will, says that we are gone: we are not
                 self._connection.publish(topic, state_payload(True, self._state_ms), qos=1, retain=True)
         elif topic == _BROKER_DROPPED:

@@ -27,3 +27,26 @@ def test_a_pause_keeps_the_wish_and_a_birth_ends_it() -> None:
     assert len(requests) == 1
     requests.satisfied(node)
     assert requests.due(2000) == []
+
+
+def test_a_request_that_was_lost_is_made_again_long_before_the_cooldown() -> None:
+    """Nothing of an unborn node can be read: a minute of silence for one lost message is too long."""
+    requests = RebirthRequests(60, 10, 10)
+    node = Node("S", "n")
+    asked = []
+    for second in range(200):
+        requests.want(node, "unborn")
+        asked += [second for _ in requests.due(second * 1000)]
+    assert asked == [0, 15, 45, 105, 165]
+
+
+def test_a_node_that_answers_is_not_asked_again_within_the_cooldown() -> None:
+    requests = RebirthRequests(60, 10, 10)
+    node = Node("S", "n")
+    asked = []
+    for second in range(130):
+        requests.want(node, "unknown_metric")
+        if requests.due(second * 1000):
+            asked.append(second)
+            requests.satisfied(node)
+    assert asked == [0, 60, 120]
