@@ -37,6 +37,8 @@ from hub.settings import Settings
 from hub.telemetry import api as telemetry_api
 from hub.telemetry.engines import check_reader, open_reader
 from hub.telemetry.port import TelemetryReader
+from hub.traffic import api as traffic_api
+from hub.traffic.stream import Traffic
 from hub.views import api as views_api
 from hub.wall import api as wall_api
 from hub.wall.memory import WallMemory
@@ -61,6 +63,7 @@ ROUTERS = (
     schools_api.router,
     wall_api.router,
     telemetry_api.router,
+    traffic_api.router,
     views_api.router,
 )
 ORGANISE_EVERY_S = 30.0
@@ -81,7 +84,7 @@ def start_web(
     stop: asyncio.Event,
 ) -> None:
     """Starts the loops of the web role; `closing` gets what is to be closed after them."""
-    name = f"{settings.host_id}-web-{os.getpid()}-{random.getrandbits(32):08x}"
+    name = _name(settings)
     events = Events(settings.mqtt_url, name)
     app = build(settings, database, events)
     closing.callback(app.state.telemetry.close)
@@ -89,8 +92,14 @@ def start_web(
     start("events", events.run)
     start("picture", partial(picture.follow, settings.mqtt_url, f"{name}-picture"))
     start("organisation", partial(_organise, database, [walls, app.state.inventory], stop))
+    start("traffic", app.state.traffic.run)
     start("walls", partial(walls.run, stop))
     start("web", partial(serve_http, app, listener, stop), grace_s=5)
+
+
+def _name(settings: Settings) -> str:
+    """A new MQTT client id, of no other process and no other line of this one."""
+    return f"{settings.host_id}-web-{os.getpid()}-{random.getrandbits(32):08x}"
 
 
 def build(settings: Settings, database: Database, events: Events) -> FastAPI:
@@ -116,6 +125,8 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.picture = picture
     app.state.inventory = Inventory()
     picture.add_listener(app.state.inventory)
+    app.state.traffic = Traffic(settings.mqtt_url, f"{_name(settings)}-traffic", now_ms)
+    app.state.traffic.school_of = partial(traffic_api.school_of, picture)
     app.state.telemetry = open_reader(settings.telemetry_url, settings.telemetry_secret)
     app.state.walls = Walls(picture, build_id(__version__, [Path(__file__).parent, *pages.values()]), now_ms)
     app.state.walls.remember(WallMemory(app.state.telemetry, settings.data_dir))

@@ -25,7 +25,7 @@ ROLES: Mapping[str, frozenset[PermissionName]] = MappingProxyType(
         "administrator": PERMISSIONS,
         "operations": PERMISSIONS,
         "technician": _WATCH
-        | {"alarms.acknowledge", "quarantine.read", "quarantine.replay", "registry.claim"},
+        | {"alarms.acknowledge", "quarantine.read", "quarantine.replay", "registry.claim", "traffic.read"},
         "school_admin": (_WATCH - {"wall.read"}) | {"alarms.acknowledge"},
         "contributor": frozenset({"account.self", "organisation.read", "status.read"}),
         "budget_viewer": frozenset({"account.self", "organisation.read", "status.read", "devices.read"}),

@@ -16,6 +16,7 @@ PermissionName: TypeAlias = Literal[
     "registry.claim",
     "status.read",
     "telemetry.read",
+    "traffic.read",
     "wall.read",
 ]
 PERMISSIONS: frozenset[PermissionName] = frozenset(get_args(PermissionName))
