@@ -93,7 +93,8 @@ async def list_alarms(
 async def count_alarms(session: Reading, wanted: Wanted) -> AlarmCounts:
     """Counts alarms by state and severity under the filters of the list, but for `state` and `open`.
 
-    The words mean what they mean on the wall and in the status.
+    The words mean what they mean on the wall and in the status. `closed` is counted only for a list that has
+    closed ones, and else 0.
     """
     return await listing.count_alarms(session, wanted)
 

@@ -21,7 +21,7 @@ class AlarmRow(Base):
         Index(None, "school", "raised_ms"),
         Index(None, "node", "raised_ms"),
         Index(None, "raised_ms", "id"),
-        Index(None, "rank", "raised_ms", "id"),
+        Index(None, "state", "rank", "raised_ms"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

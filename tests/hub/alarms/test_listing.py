@@ -64,6 +64,8 @@ async def test_filters_words_and_both_orders(database: Database) -> None:
     assert await found(q="100%") == ""
     counts = await hub.get("/alarms/facets", q="tan hoi")
     assert (counts["open"], counts["shelved"], counts["by_severity"]["major"]) == (1, 1, 1)
+    assert (await hub.get("/alarms/facets"))["closed"] == 0, "a year of them is not counted unless asked for"
+    assert (await hub.get("/alarms/facets", open="false"))["closed"] == 1
     assert (
         await hub.client.get("/alarms", params={"cursor": "WzEsIngiXQ", "sort": "severity"})
     ).status_code == 422

@@ -31,7 +31,7 @@ def upgrade() -> None:
     _fill(op.get_bind())
     op.create_index("ix_alarm_node_raised_ms", "alarm", ["node", "raised_ms"])
     op.create_index("ix_alarm_raised_ms_id", "alarm", ["raised_ms", "id"])
-    op.create_index("ix_alarm_rank_raised_ms_id", "alarm", ["rank", "raised_ms", "id"])
+    op.create_index("ix_alarm_state_rank_raised_ms", "alarm", ["state", "rank", "raised_ms"])
 
 
 def _fill(connection: sa.Connection) -> None:
