@@ -13,7 +13,7 @@ from hub.ingest.connection import dial
 
 VALUES = 8
 _EPOCH = 0x5EED5EED
-_NAMES = ("Temperature", "Humidity", "CO2", "Light", "Power", "Energy", "Noise", "Voltage")
+NAMES = ("Temperature", "Humidity", "CO2", "Light", "Power", "Energy", "Noise", "Voltage")
 _FLOAT, _INT32, _UINT64, _INT64, _BOOLEAN, _STRING = 9, 3, 8, 4, 11, 12
 
 
@@ -25,6 +25,9 @@ class Load:
     nodes: int = 100
     devices: int = 5
     window: int = 60_000
+    first_node: int = 0
+    rate_per_s: float = 0.0
+    """As fast as acknowledged if 0."""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,8 @@ class Prepared:
     slices: list[tuple[bytes, int]] = field(default_factory=list)
 
 
-def _node(index: int) -> tuple[str, str]:
+def node_ids(index: int) -> tuple[str, str]:
+    """Give group and id of a node by its number."""
     return f"BENCH-{index:03d}", f"BENCH-{index:03d}-a1"
 
 
@@ -48,8 +52,8 @@ def _outbox(payload: Payload, position: int, first: int | None = None) -> None:
 
 def _births(load: Load, now_ms: int) -> bytes:
     parts: list[bytes] = []
-    for index in range(load.nodes):
-        group, node = _node(index)
+    for index in range(load.first_node, load.first_node + load.nodes):
+        group, node = node_ids(index)
         birth = Payload(timestamp=now_ms, seq=0)
         birth.metrics.add(name="bdSeq", datatype=_INT64, long_value=0)
         birth.metrics.add(name="Node Control/Rebirth", datatype=_BOOLEAN, boolean_value=False)
@@ -60,9 +64,9 @@ def _births(load: Load, now_ms: int) -> bytes:
             _outbox(birth, 0, 1)
             birth.metrics.add(name="Properties/Kind", datatype=_STRING, string_value="bench")
             birth.metrics.add(name="Properties/Room", datatype=_STRING, string_value=f"P{device}")
-            for name in _NAMES[:6]:
+            for name in NAMES[:6]:
                 birth.metrics.add(name=name, datatype=_FLOAT, float_value=0.0)
-            for name in _NAMES[6:]:
+            for name in NAMES[6:]:
                 birth.metrics.add(name=name, datatype=_INT32, int_value=0)
             parts.append(
                 packets.publish(f"spBv1.0/{group}/DBIRTH/{node}/d{device}", birth.SerializeToString())
@@ -78,15 +82,15 @@ def prepare(load: Load, seed: int = 1) -> Prepared:
     parts: list[bytes] = []
     for number in range(load.payloads):
         index, turn = number % load.nodes, number // load.nodes
-        group, node = _node(index)
+        group, node = node_ids(load.first_node + index)
         ts_ms = now_ms + turn
         payload = Payload(timestamp=ts_ms, seq=(1 + load.devices + turn) & 255)
         _outbox(payload, turn + 1)
-        for name in _NAMES[:6]:
+        for name in NAMES[:6]:
             payload.metrics.add(
                 name=name, timestamp=ts_ms, datatype=_FLOAT, float_value=chance.random() * 100
             )
-        for name in _NAMES[6:]:
+        for name in NAMES[6:]:
             payload.metrics.add(name=name, timestamp=ts_ms, datatype=_INT32, int_value=chance.randrange(1000))
         topic = f"spBv1.0/{group}/DDATA/{node}/d{turn % load.devices}"
         parts.append(packets.publish(topic, payload.SerializeToString()))
@@ -128,6 +132,8 @@ class Sender:
             await asyncio.sleep(1)
         started_s, sent, deadline_s = time.time(), 0, time.monotonic() + timeout_s
         for raw, count in prepared.slices:
+            if load.rate_per_s:
+                await asyncio.sleep(max(0.0, started_s + sent / load.rate_per_s - time.time()))
             while connection.unsent_bytes > 1_000_000:
                 await asyncio.sleep(0.001)
             while windowed and sent + count - sum(self.acknowledged.values()) > load.window:
