@@ -34,6 +34,11 @@ class Mirror:
         self._topics: dict[str, Device] = {}
         self._nodes_ms = 0
 
+    def restored(self, device: Device) -> None:
+        """Remember where a device of an earlier life was published."""
+        if device.topic:
+            self._topics[device.topic] = device
+
     def publish_changed(self, dirty: dict[Device, None], now_ms: int, *, overloaded: bool = False) -> None:
         """Publish what changed and may be published now; the rest waits for its interval."""
         waiting = self._waiting
@@ -76,13 +81,7 @@ class Mirror:
 
     def knows(self, topic: str) -> bool:
         """Tell whether a device or node stands behind the topic."""
-        if topic in self._topics:
-            return True
-        return any(
-            device.topic == topic
-            for node in self._directory.nodes.values()
-            for device in (node.itself, *node.devices.values())
-        )
+        return topic in self._topics
 
     def alarm_changed(self, change: AlarmChange) -> None:
         """Publish an alarm; an ended one is taken off the broker."""

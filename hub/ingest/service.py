@@ -145,6 +145,7 @@ class IngestRole:
             )  # silence is counted from when the hub could hear again
             for device in (node.itself, *node.devices.values()):
                 self._applier.dirty[device] = None
+                self._mirror.restored(device)
                 if device.presence.state != DEAD:
                     self._applier.attendance.restored(device, now_ms)
 
@@ -207,6 +208,7 @@ class IngestRole:
             self._mirror.alarm_open(alarm)
         await connection.subscribe([(mirrored, 0) for mirrored in _MIRRORED])
         asyncio.get_running_loop().call_later(_SWEEP_S, connection.unsubscribe, list(_MIRRORED))
+        self._publish_retained(self._status.topic, orjson.dumps(self._status.document(self._now_ms())))
         log.info("connected to %s", settings.mqtt_url.rpartition("@")[2])
         try:
             await asyncio.shield(connection.lost)  # cancelling us must not look like a loss
