@@ -167,16 +167,14 @@ def router(records: Records) -> APIRouter:
     async def quarantine(request: Request) -> Response | Json:
         return refused(request) or {"items": records.quarantine, "next_cursor": None}
 
-    @api.post("/quarantine/{row}/replay", status_code=202, response_model=None)
-    async def replay(request: Request, row: int) -> Response | Json:
-        records.replayed.append(row)
-        next(q for q in records.quarantine if q["id"] == row)["replayed_ms"] = 1
-        return refused(request) or {"id": row, "requested": True}
-
-    @api.get("/organisation/units", response_model=None)
-    async def units(request: Request) -> Response | Json:
-        districts = [{"code": d["code"], "name": d["name"]} for d in records.picture["districts"]]
-        return refused(request) or {"items": districts, "next_cursor": None}
+    @api.post("/quarantine/replay", status_code=202, response_model=None)
+    async def replay(request: Request) -> Response | Json:
+        ids: list[int] = (await request.json())["ids"]
+        records.replayed.extend(ids)
+        for row in records.quarantine:
+            if row["id"] in ids:
+                row["replayed_ms"] = 1
+        return refused(request) or {"requested": ids, "missing": []}
 
     @api.get("/organisation/schools", response_model=None)
     async def schools(request: Request) -> Response | Json:

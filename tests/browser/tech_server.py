@@ -280,7 +280,8 @@ def routes(fleet: Fleet) -> APIRouter:
         return {
             "id": row,
             "reason": "unknown_alias",
-            "hex": "0a0c1020" * 40,
+            "payload_hex": "0a0c1020" * 40,
+            "truncated": False,
             "decoded": {"seq": 7, "metrics": [{"alias": 9}]},
         }
 

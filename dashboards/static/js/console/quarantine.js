@@ -28,16 +28,17 @@ export function quarantineList(who, counted, { query = () => ({}), picked = null
   async function replay(items) {
     text(said, nt("Reading {n} again…", "Reading {n} again…", items.length));
     try {
-      for (const item of items) await post(`/api/v1/quarantine/${item.id}/replay`, {});
-      const ids = new Set(items.map((item) => item.id));
-      let read = 0;
-      for (let look = 0; look < LOOKS && read < ids.size; look += 1) {
+      const before = new Map(items.map((item) => [item.id, item.tried_ms ?? null]));
+      await post("/api/v1/quarantine/replay", { ids: [...before.keys()] });
+      const mine = () => listing.items.filter((item) => before.has(item.id));
+      const done = (item) => Boolean(item.replayed_ms) || (item.tried_ms ?? null) !== before.get(item.id);
+      for (let look = 0; look < LOOKS && mine().filter(done).length < before.size; look += 1) {
         await pause(LOOK_AGAIN_MS);
         await listing.refresh();
-        read = listing.items.filter((item) => ids.has(item.id) && item.replayed_ms).length;
       }
-      text(said, read === ids.size ? nt("{n} of {n} could be read.", "{n} of {n} could be read.", read)
-        : t("{read} of {all} could be read; the rest stays here.", { read: number(read), all: number(ids.size) }));
+      const read = mine().filter((item) => item.replayed_ms).length;
+      text(said, read === before.size ? nt("{n} of {n} could be read.", "{n} of {n} could be read.", read)
+        : t("{read} of {all} could be read; the rest stays here.", { read: number(read), all: number(before.size) }));
     } catch (problem) {
       text(said, problem.status === 403 ? t("You may not do this.") : t("Failed, try again"));
     }
@@ -63,7 +64,8 @@ export function quarantineList(who, counted, { query = () => ({}), picked = null
     return element("article", { class: picked ? "row quarantined picked" : "row quarantined" }, ...(picked ? [picked(item)] : []),
       element("div", { class: "num" }, moment(item.received_ms, Date.now())),
       element("div", {}, element("b", {}, why ?? item.reason), element("small", { class: "code" }, why ? item.reason : "")),
-      element("div", {}, [item.group, item.node, item.device].filter(Boolean).join(" / "), element("small", { class: "code" }, item.topic), element("small", {}, item.detail)),
+      element("div", {}, [item.group, item.node, item.device].filter(Boolean).join(" / "), element("small", { class: "code" }, item.topic), element("small", {}, item.detail),
+        ...(item.tried_ms && !item.replayed_ms ? [element("small", { class: "tried" }, t("Read again {time}: {why}", { time: moment(item.tried_ms, Date.now()), why: [reasons()[item.outcome] ?? item.outcome, item.outcome_detail].filter(Boolean).join(" · ") }))] : [])),
       element("div", { class: "num" }, `${number(item.size)} B`),
       element("div", { class: "acts" }, ...more.slice(0, 1), ...(may ? [again] : [])), ...more.slice(1));
   };

@@ -11,8 +11,8 @@ import { every, reason as whyNot } from "./section.js";
 const REFRESH_MS = 5000;
 const BYTES_A_LINE = 16;
 
-const address = new Address(["reason", "group"], () => apply());
-const [reason, group, chosen] = ["reason", "group", "replay-picked"].map(byId);
+const address = new Address(["q", "reason", "school"], () => apply());
+const [search, reason, school, chosen] = ["search", "reason", "school", "replay-picked"].map(byId);
 const picked = new Set();
 const open = new Map();
 
@@ -33,10 +33,10 @@ const block = (title, words) => [element("h3", {}, title), element("pre", { tabi
 async function fill(into, item) {
   try {
     const found = await get(at("/api/v1/quarantine", item.id));
-    const hex = found.payload_hex ?? found.hex ?? "";
+    const hex = found.payload_hex ?? "";
     into.replaceChildren(
       ...(found.decoded === null || found.decoded === undefined ? [element("p", { class: "soft" }, t("Nothing of it could be decoded."))] : block(t("Decoded"), JSON.stringify(found.decoded, null, 2))),
-      ...(hex ? block(t("Raw bytes"), dump(hex)) : [element("p", { class: "soft" }, t("Its bytes were not kept."))]));
+      ...(hex ? block(found.truncated ? t("Raw bytes, the beginning") : t("Raw bytes"), dump(hex)) : [element("p", { class: "soft" }, t("Its bytes were not kept."))]));
   } catch (problem) {
     into.replaceChildren(element("p", { class: "soft" }, whyNot(problem)));
   }
@@ -76,14 +76,14 @@ const may = who.permissions.includes("quarantine.replay");
 const list = quarantineList(who, () => {}, { query: () => address.wanted, picked: may ? pick : null, details });
 
 function apply() {
-  [reason.value, group.value] = [address.wanted.reason, address.wanted.group];
+  [search.value, reason.value, school.value] = [address.wanted.q, address.wanted.reason, address.wanted.school];
   picked.clear();
   mark();
   return list.reset();
 }
 
 reason.append(...Object.entries(reasons()).map(([id, words]) => element("option", { value: id }, words)));
-for (const [name, field] of Object.entries({ reason, group }))
+for (const [name, field] of Object.entries({ q: search, reason, school }))
   field.addEventListener("change", () => address.set({ [name]: field.value.trim() }) && apply());
 chosen.addEventListener("click", async () => {
   chosen.disabled = true;

@@ -62,7 +62,7 @@ export function trafficPart(id) {
     say("loading", t("Listening…"));
     source = new EventSource(url);
     source.addEventListener("message", (event) => {
-      if (root.dataset.state !== "ready") say("ready", "");
+      if (!lines.children.length || root.dataset.state !== "ready") say("ready", "");
       if (paused) skipped += 1;
       else waiting.push(JSON.parse(event.data));
       if (waiting.length > LINES) waiting.shift();

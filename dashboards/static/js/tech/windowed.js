@@ -4,8 +4,8 @@ import { element, hidden, part, text } from "../dom.js";
 import { clockTime, t } from "../words.js";
 
 const OVERSCAN = 6;
-const PREFETCH_ROWS = 120;
-const PAGE = 200;
+const PREFETCH_ROWS = 50;
+const PAGE = 100;
 const FAR_PAGE = 1000; // somebody dragged the bar: fewer, larger steps
 const BIG_PAGE_MS = 15000; // a large page is asked again less often
 
