@@ -20,6 +20,7 @@ from hub.ingest.decode import Message
 from hub.ingest.effects import Effects, QuarantineGate
 from hub.ingest.freshness import Freshness
 from hub.ingest.gaps import Gaps
+from hub.ingest.identity import SHARED
 from hub.ingest.model import BORN, DEAD, Device, Node, Presence
 from hub.ingest.presence import Attendance
 from hub.ingest.rebirth import RebirthRequests
@@ -223,6 +224,7 @@ class Applier:
                     if device.presence.state == DEAD and device.presence.reason in ("node_lost", "rebirth"):
                         self.attendance.absent(device, "not_reborn", now_ms)
             self.attendance.look_for_absence(node, now_ms)
+            self._look_for_twins(node, now_ms)
             silent_ms = now_ms - node.heard_ms
             if (
                 node.heartbeat_s
@@ -245,6 +247,23 @@ class Applier:
             node.gap_since_ms = now_ms
             self._rebirths.want(node, "position_gap")
 
+    def _look_for_twins(self, node: Node, now_ms: int) -> None:
+        """Say when two agents share the node's identity, and when they no longer do."""
+        is_shared = node.identity.is_shared(now_ms)
+        if is_shared is node.identity.is_said or node.itself.birth is None or not node.claimed:
+            return
+        subject = self._directory.subject(node.itself)
+        is_first = node.identity.is_said is None
+        node.identity.is_said = is_shared
+        if is_first and not is_shared:
+            # after a restart of the hub: only what was said before has to be taken back
+            if not any(alarm.metric == SHARED.name for alarm in self._book.alarms_of(subject)):
+                return
+        watch = self._book.watch(subject, SHARED)
+        if watch is not None:
+            self._book.observe(watch, is_shared, now_ms, now_ms)
+        self.dirty[node.itself] = None
+
     # -- sessions ------------------------------------------------------------------------------------
 
     def _node_birth(
@@ -256,6 +275,8 @@ class Applier:
         node.gap_since_ms = node.left_ms = 0
         self._rebirths.satisfied(node)
         problem = self._directory.node_birth(node, payload, message.raw)
+        if not node.has_outbox and node.bd_seq is not None:
+            node.identity.birth_seen(node.bd_seq, received_ms)
         itself = node.itself
         self.attendance.note(itself, BORN, "birth", received_ms, received_ms)
         for device in node.devices.values():

@@ -179,6 +179,7 @@ class Decoder:
             self._long_way(message_bytes, batch, touched)
         for (sender, epoch), (node, known) in touched.items():
             node.epoch = epoch
+            node.identity.epoch_seen(epoch, received_ms)
             beyond = dumps(known.beyond) if known.beyond else "[]"
             batch.positions.append((sender, epoch, known.through, beyond, known.lost))
             batch.acknowledge.append((node, epoch, known.through))

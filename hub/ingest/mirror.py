@@ -135,6 +135,7 @@ class Mirror:
             known = node.positions.get(node.epoch)
             document["clock_offset_ms"] = node.clock_offset_ms
             document["skew_ms"] = node.skew_ms
+            document["identity_shared"] = node.identity.is_shared(now_ms)
             document["software"] = node.software
             document["heard_ms"] = node.heard_ms or None
             document["outbox"] = known and {

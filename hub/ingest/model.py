@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import REBIRTH
 from devices.wire.sequence import SequenceTracker
+from hub.ingest.identity import Identity
 from hub.ingest.positions import Positions
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class Node:
 
     __slots__ = (
         "aliases", "announced", "bd_seq", "claimed", "clock_offset_ms", "definitions", "devices", "epoch",
-        "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "itself", "left_ms",
-        "positions", "rebirth_metric", "sender", "simulated", "skew_ms", "software", "tracker", "unreborn_ms",
+        "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "identity", "itself",
+        "left_ms", "positions", "rebirth_metric", "sender", "simulated", "skew_ms", "software", "tracker", "unreborn_ms",
         "verified",
     )  # fmt: skip
 
@@ -133,6 +134,7 @@ class Node:
         self.heard_ms = 0
         self.has_outbox = False
         self.epoch = 0
+        self.identity = Identity()
         self.positions: dict[int, Positions] = {}
         self.gap_since_ms = 0
         self.unreborn_ms = 0

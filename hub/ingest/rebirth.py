@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hub.ingest.model import Node
 
-
 _UNANSWERED_MS = 15_000
 
 
