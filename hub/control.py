@@ -25,7 +25,6 @@ from hub.settings import Settings
 from hub.telemetry.engines import open_reader, open_rollups
 from hub.telemetry.rollup_job import Keep
 from hub.telemetry.rollup_role import keep_rolled_up
-from hub.telemetry.tiers import Tier
 
 log = logging.getLogger(__name__)
 
@@ -89,12 +88,10 @@ class ControlRole:
     async def roll_up(self, settings: Settings, stop: asyncio.Event) -> None:
         """Makes the roll-ups while this process leads, until `stop`; a loop of its own beside `run`."""
         engine = settings.telemetry_url, settings.telemetry_secret
-        kept = settings.telemetry
-        days = (kept.keep_raw_days, kept.keep_5m_days, kept.keep_1h_days, kept.keep_1d_days)
         await keep_rolled_up(
             partial(open_reader, *engine),
             partial(open_rollups, *engine),
-            Keep(dict(zip(Tier, days, strict=True))),
+            Keep(settings.telemetry.days),
             self._now_ms,
             lambda: self.leading,
             stop,

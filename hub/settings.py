@@ -63,6 +63,12 @@ class TelemetrySettings(BaseModel):
     keep_1h_days: int = Field(1_100, ge=2, le=36_600)
     keep_1d_days: int = Field(3_660, ge=2, le=36_600)
 
+    @property
+    def days(self) -> dict[str, int]:
+        """Gives the days by what the API calls the tier."""
+        kept: dict[str, int] = self.model_dump()
+        return {name.removeprefix("keep_").removesuffix("_days"): days for name, days in kept.items()}
+
     @model_validator(mode="after")
     def _coarse_outlives_fine(self) -> Self:
         days = [(name, getattr(self, name)) for name in type(self).model_fields]

@@ -35,7 +35,8 @@ from hub.organisation import service as organisation
 from hub.registry import api as registry_api
 from hub.settings import Settings
 from hub.telemetry import api as telemetry_api
-from hub.telemetry.engines import check_reader, open_reader
+from hub.telemetry.engines import check_reader, open_reader, open_rollups
+from hub.telemetry.history import History
 from hub.telemetry.port import TelemetryReader
 from hub.traffic import api as traffic_api
 from hub.traffic.stream import Traffic
@@ -88,6 +89,7 @@ def start_web(
     events = Events(settings.mqtt_url, name)
     app = build(settings, database, events)
     closing.callback(app.state.telemetry.close)
+    closing.callback(app.state.history.close)
     picture, walls = app.state.picture, app.state.walls
     start("events", events.run)
     start("picture", partial(picture.follow, settings.mqtt_url, f"{name}-picture"))
@@ -128,6 +130,8 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.traffic = Traffic(settings.mqtt_url, f"{_name(settings)}-traffic", now_ms)
     app.state.traffic.school_of = partial(traffic_api.school_of, picture)
     app.state.telemetry = open_reader(settings.telemetry_url, settings.telemetry_secret)
+    engine = settings.telemetry_url, settings.telemetry_secret
+    app.state.history = History(app.state.telemetry, open_rollups(*engine), settings.telemetry.days, now_ms)
     app.state.walls = Walls(picture, build_id(__version__, [Path(__file__).parent, *pages.values()]), now_ms)
     app.state.walls.remember(WallMemory(app.state.telemetry, settings.data_dir))
     app.state.checks = [health.database_check(database), *_broker_checks(events, picture)]

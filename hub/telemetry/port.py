@@ -36,6 +36,10 @@ class TelemetryError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class NothingYet(TelemetryError):
+    """The engine has never been written to."""
+
+
 MARKER = 1 << 61
 """Bit of an ordinal: the row marks where a value ends (null) or lasts again, and is no sample to count."""
 

@@ -21,11 +21,11 @@ _STATE_CHARACTERS = 64
 class Rollup:
     """One window of one metric.
 
-    `count`, `min`, `max` and `sum` are of the samples in the window alone (numbers only; count also of
-    states). `weighted_sum` (value · ms), `covered_ms` and `states` (ms by state) are of the values that
-    lasted in it, the one carried in included; `covered_ms` counts numbers and states alike. `last` is the
-    last value in the window, `last_ms` its time, and `held` tells whether it lasts beyond the end: False
-    means a gap.
+    `count`, `min`, `max` and `sum` are of the samples in the window alone (true is 1; count also of texts).
+    `weighted_sum` (value · ms), `covered_ms` and `states` (ms by state) are of the values that lasted in it,
+    the one carried in included; `covered_ms` counts numbers and states alike. `last` is the last value in the
+    window, `last_ms` its time (the start without one), and `held` tells whether it lasts beyond the end:
+    False means a gap.
     """
 
     start_ms: int
@@ -78,9 +78,12 @@ def window(
     left_out = set(uncounted)
     counted = [value for n, value in enumerate(values) if n not in left_out] if left_out else values
     samples = [value for value in counted if value is not None]
-    numbers = [float(value) for value in samples if not isinstance(value, bool | str)]
+    numbers = [float(value) for value in samples if not isinstance(value, str)]
+    has_states = any(isinstance(value, bool) for value in samples) or len(numbers) != len(samples)
     lasting: Iterable[tuple[Value, int]] = zip([carry, *values], [before_ms, *durations], strict=True)
-    if len(numbers) == len(values) and not is_state(carry):  # the usual case, at the speed of C
+    if (
+        len(numbers) == len(values) and not has_states and not is_state(carry)
+    ):  # the usual case, at the speed of C
         carried_ms = 0 if carry is None else before_ms
         weighted = sum(map(mul, numbers, durations)) + (0.0 if carry is None else float(carry) * before_ms)
         covered_ms, states = end_ms - times[0] + carried_ms, dict[str, int]()

@@ -41,7 +41,7 @@ _TELL_EVERY_S = 60
 class Keep:
     """How many days each tier is kept."""
 
-    days: Mapping[Tier, int]
+    days: Mapping[str, int]
 
     def before_ms(self, tier: Tier, now_ms: int) -> int:
         """Return the moment before which a tier is dropped."""
@@ -122,7 +122,7 @@ class RollupJob:
             previous = samples.key
             metric = (samples.key, samples.name)
             held = self._held.get(metric)
-            for row in windows(samples, start_ms, end_ms, held):
+            for row in windows(samples, held):
                 rows.append(RollupRow(*metric, samples.datatype, row))
                 held = end_value(row)
             self._held[metric] = held

@@ -39,7 +39,7 @@ class Mending:
         sampled: dict[str, Value] = {}
         rows = []
         for samples in self._raw.samples(start_ms, end_ms, [(key, None)]):
-            for row in windows(samples, start_ms, end_ms, held.get(samples.name)):
+            for row in windows(samples, held.get(samples.name)):
                 rows.append(RollupRow(key, samples.name, samples.datatype, row))
                 held[samples.name] = sampled[samples.name] = end_value(row)
         # whether or not the value at the end is another than before: work cut off by a kill has changed it
@@ -77,7 +77,7 @@ class Mending:
             if name not in carried:
                 yield RollupRow(key, name, kinds.get(name, 0), rows[0])
         for samples in self._raw.samples(start_ms, end_ms, [(key, name) for name in carried]):
-            for row in windows(samples, start_ms, end_ms, carried[samples.name]):
+            for row in windows(samples, carried[samples.name]):
                 yield RollupRow(key, samples.name, samples.datatype, row)
 
     def _coarsen(self, key: Key, touched_ms: set[int], until_ms: int) -> None:

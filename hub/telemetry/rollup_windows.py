@@ -14,15 +14,16 @@ from hub.telemetry.tiers import FINER, WIDTH_MS, Tier, window_start
 _WIDTH_MS = WIDTH_MS[Tier.FIVE_MINUTES]
 
 
-def windows(samples: Samples, start_ms: int, end_ms: int, carry: Value) -> Iterator[Rollup]:
-    """Yield the five-minute windows of one metric that have samples."""
+def windows(samples: Samples, carry: Value, until_ms: int | None = None) -> Iterator[Rollup]:
+    """Yield the five-minute windows of one metric that have samples; none goes beyond `until_ms`."""
     times, values, uncounted = samples.times, samples.values, samples.uncounted
     at = 0
     while at < len(times):
         begin_ms = window_start(Tier.FIVE_MINUTES, times[at])
         to = bisect_left(times, begin_ms + _WIDTH_MS, at)
+        end_ms = begin_ms + _WIDTH_MS
         row = window(
-            begin_ms, begin_ms + _WIDTH_MS, times[at:to], values[at:to], carry,
+            begin_ms, min(end_ms, until_ms or end_ms), times[at:to], values[at:to], carry,
             [place - at for place in uncounted if at <= place < to] if uncounted else (),
         )  # fmt: skip
         assert row is not None

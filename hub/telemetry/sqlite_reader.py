@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hub.telemetry import rows as packed_rows
-from hub.telemetry.port import MARKER, Aggregate, Key, Point, Samples, TelemetryError, published
+from hub.telemetry.port import MARKER, Aggregate, Key, NothingYet, Point, Samples, published
 from hub.telemetry.sqlite_tables import DAY_MS, day_of, tables
 from hub.telemetry.steps import Mark, aggregated
 
@@ -25,7 +25,7 @@ class SqliteReader:
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
             if not self._path.exists():
-                raise TelemetryError(f"there is no telemetry yet: {self._path} does not exist")
+                raise NothingYet(f"there is no telemetry yet: {self._path} does not exist")
             self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
             self._db.execute("PRAGMA query_only=ON")
         return self._db
@@ -144,7 +144,7 @@ class SqliteReader:
         with self._lock:
             try:
                 days = tables(self._open())
-            except TelemetryError:
+            except NothingYet:
                 return None  # the first row is still to come
         return day_of(days[0]) * DAY_MS if days else None
 

@@ -35,7 +35,7 @@ def aggregated(points: Iterable[Mark], step_ms: int, aggregate: Aggregate, limit
 
 
 def combined(values: list[Value], aggregate: Aggregate) -> Value:
-    """Return what a step shows of its values; of states always the last."""
+    """Return what a step shows of its values; of texts always the last; true is 1."""
     if aggregate is Aggregate.COUNT:
         return len(values)
     if not values:

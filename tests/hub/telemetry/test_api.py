@@ -11,8 +11,10 @@ from starlette.requests import HTTPConnection
 from devices.wire.datatypes import DataType
 from hub.live.picture import Picture
 from hub.telemetry import api
+from hub.telemetry.history import History
 from hub.telemetry.port import Row
 from hub.telemetry.sqlite import SqliteReader, SqliteWriter
+from hub.telemetry.sqlite_rollups import SqliteRollups
 from hub.web import problems
 from hub.web.principal import Principal
 from tests.hub.wall.documents import T0, device, put
@@ -40,6 +42,8 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     app.state.picture, app.state.now_ms = Picture(), lambda: T0
     put(app.state.picture, device(SCHOOL, "air", Temperature=27.2, Energy=1))
     app.state.telemetry = SqliteReader(tmp_path / "t.db")
+    days = {"raw": 30, "5m": 180, "1h": 1100, "1d": 3660}
+    app.state.history = History(app.state.telemetry, SqliteRollups(tmp_path / "t.db"), days, lambda: T0)
 
     async def authenticate(_connection: HTTPConnection) -> tuple[Principal, bool]:
         return Principal("lan", "Lan", "api", {"telemetry.read": None}), False
@@ -48,6 +52,7 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as client:
         yield client
     app.state.telemetry.close()
+    app.state.history.close()
 
 
 async def test_a_float_has_the_digits_it_was_sent_with(client: httpx.AsyncClient) -> None:
@@ -81,3 +86,44 @@ async def test_a_vague_question_is_refused(
     problem = answer.json()
     assert answer.status_code == 422
     assert (problem["field"], problem["errors"][0]["detail"], problem["fix"]) == (field, detail, fix)
+
+
+async def test_a_chart_breaks_where_there_is_nothing(client: httpx.AsyncClient) -> None:
+    answer = (await client.get(f"{HISTORY}/Temperature", params={"points": 500})).json()
+    assert (answer["tier"], answer["step_ms"], answer["states"]) == ("raw", None, None)
+    assert [item["value"] for item in answer["items"]] == [27.2, 27.1, 27.2]
+    both = await client.get(f"{HISTORY}/Temperature", params={"points": 500, "step": "1m"})
+    assert (both.status_code, both.json()["field"]) == (422, "step")
+
+
+async def test_many_metrics_in_one_question(client: httpx.AsyncClient) -> None:
+    series = [{"group": SCHOOL, "node": f"{SCHOOL}-a1", "device": "air", "metric": name}
+              for name in ("Energy", "Temperature")]  # fmt: skip
+    asked = {"series": series, "start": T0 - 3_600_000, "end": T0, "step": "1h"}
+    answer = (await client.post("/api/v1/telemetry/query", json=asked)).json()
+    assert [(item["metric"], [value for _, value in item["points"]]) for item in answer["items"]] == [
+        ("Energy", [12345.678901]),
+        ("Temperature", [27.16667]),
+    ]
+    assert answer["next_cursor"] is None
+    assert answer["start_ms"] <= T0 - 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"step": "1m"}, 422, "step"),
+        ({"step": "5m", "start": T0 - 366 * 86_400_000}, 422, "step"),
+        ({"start": T0}, 422, "start"),
+        ({"series": [{"group": "x", "node": "y", "metric": "z"}]}, 404, "device"),
+        ({"serie": 1}, 422, None),
+    ],
+)
+async def test_a_wrong_question_about_many(
+    client: httpx.AsyncClient, change: dict[str, object], status: int, field: str | None
+) -> None:
+    series = [{"group": SCHOOL, "node": f"{SCHOOL}-a1", "device": "air", "metric": "Energy"}]
+    asked = {"series": series, "start": T0 - 3_600_000, "end": T0, "step": "1h"} | change
+    answer = await client.post("/api/v1/telemetry/query", json=asked)
+    assert answer.status_code == status, answer.text
+    assert field is None or answer.json()["field"] == field
