@@ -16,6 +16,7 @@ from devices.wire.topics import NAMESPACE, MessageType, Topic
 from hub.traffic.messages import Message
 
 LOCAL_TIME = ZoneInfo("Asia/Ho_Chi_Minh")
+_DELIVERY = ["Outbox/Epoch", "Outbox/Position"]
 _GLOB = frozenset("*?[")
 _COLOURS = {"N": "36", "D": "32", "S": "35"}
 _STRONG, _FAINT, _WRONG, _END = "\033[1m", "\033[2m", "\033[31m", "\033[0m"
@@ -119,6 +120,10 @@ def text_of(message: Message, *, width: int = 100, values: bool = False, colour:
         facts.insert(0, f"seq {message['seq']}")
     if message["sent_ms"] is not None and abs(message["ts_ms"] - message["sent_ms"]) > 60_000:
         facts.append(f"sent {_local(message['sent_ms'], day=True)}")
+    shown = message["metrics"]
+    if not values and [_name(metric) for metric in shown[:2]] == _DELIVERY:
+        facts.append(f"position {shown[1]['value']}")  # of every payload of our own agents: a fact about it
+        shown = shown[2:]
     if any(metric["is_historical"] for metric in message["metrics"]):
         facts.append("historical")
     kind = message["type"] or "?"
@@ -129,9 +134,9 @@ def text_of(message: Message, *, width: int = 100, values: bool = False, colour:
         head[3] = f"{_FAINT}{head[3]}{_END}"
     lines = ["  ".join(head)]
     if values:
-        lines += [f"    {_one(metric, with_time=True)}" for metric in message["metrics"]]
-    elif message["metrics"]:
-        said = " · ".join(_one(metric).replace(" ", "\N{NO-BREAK SPACE}") for metric in message["metrics"])
+        lines += [f"    {_one(metric, with_time=True)}" for metric in shown]
+    elif shown:
+        said = " · ".join(_one(metric).replace(" ", "\N{NO-BREAK SPACE}") for metric in shown)
         wrapped = textwrap.wrap(said, max(20, width - 4), break_on_hyphens=False)
         lines += [f"    {each}".replace("\N{NO-BREAK SPACE}", " ") for each in wrapped]
     if message["problem"]:

@@ -140,6 +140,7 @@ class Traffic:
         options = {"queue_type": Latest, "max_queued_incoming_messages": MAX_INCOMING}
         async with mqtt_client(self._url, self._identifier, **options) as client:
             tasks = {asyncio.create_task(self._subscribe(client)), asyncio.create_task(self._read(client))}
+            done: set[asyncio.Task[None]] = set()
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -148,6 +149,8 @@ class Traffic:
                     for task in left:
                         task.cancel()
                     _, left = await asyncio.wait(left, timeout=0.2)
+                for task in tasks - done:
+                    _ = task.cancelled() or task.exception()  # one reason is enough
             for task in done:
                 task.result()
 

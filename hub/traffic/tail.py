@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import re
 import signal
 import sys
@@ -16,7 +17,7 @@ import orjson
 
 from hub.clock import now_ms
 from hub.settings import Settings
-from hub.supervision import Backoff, supervise
+from hub.supervision import Backoff
 from hub.traffic.messages import Message
 from hub.traffic.rules import Question, text_of
 from hub.traffic.stream import Listener, Traffic
@@ -102,22 +103,33 @@ async def tail(settings: Settings, look: Look, descriptor: int = 1) -> None:
         loop.call_later(look.for_s, stop.set)
     traffic = Traffic(settings.mqtt_url, f"{settings.host_id}-tail-{os.getpid()}", now_ms)
     with traffic.listen(look.question, max_waiting=MAX_WAITING) as listener:
-        source = asyncio.create_task(supervise("tail", traffic.run, stop, Backoff(first_s=0.5, limit_s=5)))
+        source = asyncio.create_task(_keep_connected(traffic))
         shown = asyncio.create_task(_show(listener, Output(descriptor, stop.set), look))
         telling = asyncio.create_task(_tell(lambda: listener.dropped))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({shown, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
-        for task in (shown, telling):
+        tasks = (shown, telling, source, stopping)
+        for task in tasks:
             task.cancel()
-        results = await asyncio.gather(shown, telling, return_exceptions=True)
-        await source
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         dropped = listener.dropped
     if dropped:
         _say(dropped)
     for each in results:
         if isinstance(each, Exception):
             raise each
+
+
+async def _keep_connected(traffic: Traffic) -> None:
+    backoff, failures = Backoff(first_s=0.5, limit_s=5), 0
+    while True:
+        try:
+            await traffic.run()
+        except ConnectionError as lost:
+            failures += 1
+            sys.stderr.write(f"hub tail: {lost}; trying again\n")
+            await asyncio.sleep(backoff.delay_s(failures, random.random()))
 
 
 async def _show(listener: Listener, output: Output, look: Look) -> None:

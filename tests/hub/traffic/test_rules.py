@@ -252,6 +252,19 @@ def test_values_one_a_line_null_late_and_historical() -> None:
     assert on == "    On = true  Boolean"
 
 
+def test_the_position_in_the_outbox_is_a_fact_about_the_message() -> None:
+    raw = _data(
+        MetricValue("Outbox/Epoch", value=9),
+        MetricValue("Outbox/Position", value=85),
+        MetricValue("m", value=1),
+    )
+    message = _read(NODE.format("NDATA"), raw)
+    first, *rest = text_of(message).splitlines()
+    assert first.endswith("position 85")
+    assert rest == ["    m = 1"]
+    assert "Outbox/Epoch = 9" in text_of(message, values=True)
+
+
 def test_strangers_texts_cannot_steer_the_terminal() -> None:
     raw = _data(MetricValue("\x1b[2Jname", value="a\x07\u202eb\n"))
     text = text_of(_read(NODE.format("NDATA"), raw), colour=False)

@@ -22,7 +22,10 @@ from typer.testing import CliRunner
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import MetricValue, Payload, encode_payload
 from hub.cli import app
+from hub.settings import load_settings
+from hub.traffic import tail as tailing
 from hub.traffic.messages import Births, read_message, topic_of
+from hub.traffic.rules import Question
 from hub.traffic.tail import Look, Output, line_of, seconds
 
 pytestmark = pytest.mark.mosquitto
@@ -74,8 +77,6 @@ def test_text_json_filters_and_ends(broker: Any, tmp_path: Path) -> None:
         "json": _tail(
             broker, tmp_path, "--json", "--raw", "--school", "S1", "--type", "ndata", "--count", "2"
         ),
-        "metric": _tail(broker, tmp_path, "--json", "--metric", "co*", "--device", "a*", "--count", "2"),
-        "time": _tail(broker, tmp_path, "--school", "nobody", "--for", "300ms"),
         "signal": _tail(broker, tmp_path, "--values"),
     }
     assert runs["signal"].stdout is not None
@@ -93,9 +94,6 @@ def test_text_json_filters_and_ends(broker: Any, tmp_path: Path) -> None:
     assert messages[-1]["metrics"][0]["name"] == "Level", "births are heard though not shown"
     assert messages[-1]["metrics"][0]["value"] == -3
     assert bytes.fromhex(messages[0]["raw"])
-    narrowed = [json.loads(line) for line in said["metric"][0].splitlines()]
-    assert [[metric["name"] for metric in message["metrics"]] for message in narrowed] == [["CO2"], ["CO2"]]
-    assert said["time"][0] == ""
     assert first
 
 
@@ -110,6 +108,17 @@ def test_a_reader_that_has_seen_enough_ends_it(broker: Any, tmp_path: Path) -> N
     assert run.stderr is not None
     assert run.stderr.read() == ""
     run.stderr.close()
+
+
+async def test_without_a_broker_it_says_so_and_ends_when_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], unused_port: int
+) -> None:
+    settings = load_settings(mqtt_url=f"mqtt://127.0.0.1:{unused_port}", data_dir=tmp_path)
+    await tailing.tail(settings, Look(for_s=0.3))
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("hub tail: lost the broker: ")
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize(
@@ -131,6 +140,29 @@ def test_raw_bytes_in_hex() -> None:
     message = read_message(text, topic_of(text), raw, 0, Births())
     assert line_of(message, raw, Look(raw=True)).decode().splitlines()[-1].strip() == raw.hex(" ")
     assert json.loads(line_of(message, raw, Look(json=True, raw=True)))["raw"] == raw.hex()
+
+
+async def test_what_a_slow_reader_missed_is_said(
+    broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tailing, "MAX_WAITING", 10)
+    reading, writing = os.pipe()
+    settings = load_settings(mqtt_url=broker.url, data_dir=tmp_path)
+    look = Look(Question(school="S1"), json=True, for_s=1.5)
+    showing = asyncio.create_task(tailing.tail(settings, look, writing))
+    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+        long = MetricValue("Text", value="x" * 3_000)
+        while not showing.done():
+            for number in range(50):
+                await client.publish("spBv1.0/S1/NDATA/a", _data(number, long))
+            await asyncio.sleep(0.01)
+    await showing
+    said = capsys.readouterr().err
+    assert "messages were left out: the output is slower than the traffic" in said
+    assert int(said.split()[2]) > 50
+    os.close(reading)
+    await asyncio.sleep(0.05)
+    os.close(writing)
 
 
 async def test_an_output_nobody_reads_keeps_nobody_from_ending() -> None:
