@@ -70,6 +70,18 @@ def historical(body: bytes) -> bytes:
     return payload.SerializeToString()
 
 
+def moved(body: bytes, shift_ms: int) -> bytes:
+    """The same metrics, their times moved; unchanged if the bytes are no metrics."""
+    try:
+        payload = pb.Payload.FromString(body)
+    except DecodeError:
+        return body
+    for cell in payload.metrics:
+        if cell.HasField("timestamp"):
+            cell.timestamp = max(1, cell.timestamp + shift_ms)
+    return payload.SerializeToString()
+
+
 class Head:
     """Builds the beginning of data payloads: time, seq, epoch, position and, after a loss, the first held."""
 

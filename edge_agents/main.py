@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from devices.kind import DeviceKind, kinds
+from edge_agents.clock import steady_ms
 from edge_agents.driver import Driver, PolledDevice
 from edge_agents.generation import OutboxBusyError
 from edge_agents.node import DeviceDescription, Node
@@ -107,6 +108,7 @@ def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, Po
         software=f"smart-classroom-agent {_version()}",
         timing=settings.timing(),
         on_write=write,
+        steady_ms=steady_ms,
     )
     known = kinds()
     for device in settings.devices:

@@ -23,8 +23,9 @@ import aiomqtt
 from devices.kind import DeviceKind, Metric
 from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType, Topic
+from edge_agents.clock import Steps
 from edge_agents.connection import MqttSettings
-from edge_agents.encoding import data_body
+from edge_agents.encoding import data_body, moved
 from edge_agents.outbox import Outbox
 from edge_agents.rules import Backoff, Change, Columns, Reported
 from edge_agents.session import Control, Session
@@ -87,6 +88,7 @@ class Counters:
     answers: int = 0
     commands_rejected: int = 0
     values_refused: int = 0
+    clock_steps: int = 0
 
 
 class Device:
@@ -134,16 +136,20 @@ class Node:
     on_write: Callable[[str, str, Any], None] | None = None
     on_accepted: Callable[[Device, Sequence[Change]], None] | None = None
     now_ms: Callable[[], int] = utc_ms
+    steady_ms: Callable[[], int] | None = None
+    """A clock that never steps, by which steps of `now_ms` are noticed; None where `now_ms` is simulated."""
     rng: random.Random = field(default_factory=random.Random)
     devices: dict[str, Device] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     host: HostView = field(default_factory=HostView)
     session: Session | None = None
+    _steps: Steps = field(init=False)
 
     def __post_init__(self) -> None:
         Topic(self.group, MessageType.NBIRTH, self.node_id)  # raises TopicError for an id that cannot be
         self.outbox.on_durable = self._wake
         self.outbox.on_new_epoch = self._new_epoch
+        self._steps = Steps(self.now_ms, self.steady_ms, self.outbox.position)
 
     @property
     def connected(self) -> bool:
@@ -164,6 +170,7 @@ class Node:
         A device that was dead is born again. Raises KeyError for a device that was not declared.
         """
         device = self.devices[device_id]
+        self._look_at_clock()
         changes = device.reported.changes(values, self.now_ms() if ts_ms is None else ts_ms)
         position = None
         body = b""
@@ -183,6 +190,21 @@ class Node:
         if position is not None and self.session is not None:
             self.session.queue_live(position, device_id, body)
         return position
+
+    def by_clock_of_now(self, position: int, body: bytes) -> bytes:
+        """A held payload's metrics; their times are moved if the clock was set since they were observed."""
+        self._look_at_clock()
+        shift_ms = self._steps.shift_ms(position)
+        return moved(body, shift_ms) if shift_ms else body
+
+    def _look_at_clock(self) -> None:
+        step_ms = self._steps.look(self.outbox.position)
+        if not step_ms:
+            return
+        log.warning("%s: the clock was set by %d ms: held values move with it", self.node_id, step_ms)
+        self.counters.clock_steps += 1
+        for device in self.devices.values():
+            device.reported.move(step_ms)
 
     def device_dead(self, device_id: str, reason: str) -> None:
         """The device does not answer, and why: a code such as `timeout` or `powered_off`."""
@@ -254,6 +276,7 @@ class Node:
             self.session.wake.set()
 
     def _new_epoch(self) -> None:
+        self._steps.forget(self.outbox.position)
         if self.session is not None:
             self.session.new_epoch()
 

@@ -132,6 +132,10 @@ class Reported:
                 result.append((index, cleaned, ts_ms if ts_ms > previous else previous + 1))
         return result
 
+    def move(self, step_ms: int) -> None:
+        """The clock was set: times told before are what they would have been by the clock of now."""
+        self.last_ts = [max(1, ts_ms + step_ms) if ts_ms else 0 for ts_ms in self.last_ts]
+
     def accept(self, changes: Sequence[Change]) -> None:
         """Remember that `changes` are in the outbox."""
         for index, value, ts_ms in changes:

@@ -184,6 +184,7 @@ class Session:
     async def _publish_data(self, position: int, device: str, body: bytes, *, is_history: bool) -> None:
         outbox = self._outbox
         first = outbox.first if outbox.lost_unknown_to_hub else None
+        body = self.node.by_clock_of_now(position, body)
         head = self._head.encode(
             self._next_seq(), self.node.now_ms(), outbox.epoch, position, is_history=is_history, first=first
         )

@@ -255,10 +255,9 @@ class Applier:
         subject = self._directory.subject(node.itself)
         is_first = node.identity.is_said is None
         node.identity.is_said = is_shared
-        if is_first and not is_shared:
-            # after a restart of the hub: only what was said before has to be taken back
-            if not any(alarm.metric == SHARED.name for alarm in self._book.alarms_of(subject)):
-                return
+        was_said = any(alarm.metric == SHARED.name for alarm in self._book.alarms_of(subject))
+        if is_first and not is_shared and not was_said:
+            return  # after a restart of the hub only what was said before has to be taken back
         watch = self._book.watch(subject, SHARED)
         if watch is not None:
             self._book.observe(watch, is_shared, now_ms, now_ms)

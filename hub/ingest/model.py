@@ -108,8 +108,8 @@ class Node:
     __slots__ = (
         "aliases", "announced", "bd_seq", "claimed", "clock_offset_ms", "definitions", "devices", "epoch",
         "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "identity", "itself",
-        "left_ms", "positions", "rebirth_metric", "sender", "simulated", "skew_ms", "software", "tracker", "unreborn_ms",
-        "verified",
+        "left_ms", "positions", "rebirth_metric", "sender", "simulated", "skew_ms", "software", "tracker",
+        "unreborn_ms", "verified",
     )  # fmt: skip
 
     def __init__(self, group: str, node_id: str) -> None:
