@@ -3,6 +3,7 @@ import { byId, element, hidden, part, text } from "../dom.js";
 import { said, t } from "../words.js";
 import { badges, exact, isOpen, place, shapeOf, stage, step, stepText, waits } from "./alarm_words.js";
 import { at, get, post } from "./api.js";
+import { metricWords } from "./facts.js";
 import { button } from "./listing.js";
 
 export class AlarmDetail {
@@ -79,7 +80,7 @@ export class AlarmDetail {
       [t("Over"), alarm.returned_ms && exact(alarm.returned_ms)],
       [t("Acknowledged"), alarm.acknowledged_ms && `${alarm.acknowledged_by} · ${exact(alarm.acknowledged_ms)}`],
       [t("Shelved by"), alarm.state === "shelved" && [alarm.shelved_by, alarm.shelved_why].filter(Boolean).join(" · ")],
-      [t("Device"), alarm.device], [t("Edge node"), alarm.node], [t("Metric"), alarm.metric],
+      [t("Device"), alarm.device], [t("Edge node"), alarm.node], [t("Metric"), metricWords(alarm.kind, alarm.metric)?.label ?? alarm.metric],
     ];
     part(this.dialog, "facts").replaceChildren(...facts.filter(([, value]) => value).map(([name, value]) =>
       element("div", { class: "fact" }, element("dt", {}, name), element("dd", {}, String(value)))));

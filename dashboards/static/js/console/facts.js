@@ -9,7 +9,7 @@ export const metricWords = (kind, name) => vocabulary[kind]?.metrics[name];
 
 const PRESENCES = { born: t("Online"), stale: t("Silent"), dead: t("Offline") };
 const REASONS = {
-  birth: "", silence: t("no message for too long"), will: t("connection lost without goodbye"), goodbye: t("signed off"), node_death: t("signed off"), death: t("signed off"),
+  birth: "", silence: t("no message for too long"), unanswered: t("silent, and did not answer when asked"), will: t("connection lost without goodbye"), goodbye: t("signed off"), node_death: t("signed off"), death: t("signed off"),
   device_death: t("device does not answer"), hub_restart: t("not heard since the hub started"), no_route: t("no route"), refused: t("connection refused"),
   auth_failed: t("wrong credentials"), timeout: t("timed out"), protocol_error: t("protocol error"), powered_off: t("powered off"), unplugged: t("unplugged"),
   node_lost: t("edge node lost"), not_reborn: t("not named again by its edge node"), never_born: t("never introduced itself"), heard_again: "", rebirth: "",
