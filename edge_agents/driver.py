@@ -10,6 +10,7 @@ import asyncio
 import errno
 import logging
 import random
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -63,20 +64,30 @@ class PolledDevice:
         self._timeout_s = timeout_s
         self._rng = rng or random.Random()
         self._commands = {command.metric: command for command in kind.commands}
-        self._writes: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(WRITES_MOST)
+        self._writes: deque[tuple[str, Any]] = deque()
+        self._wake = asyncio.Event()
 
     def write(self, metric: str, value: Any) -> None:
         """Take a command; what the kind does not allow is counted in `rejected_writes` and dropped."""
         command = self._commands.get(metric)
-        if command is None or not command.accepts(value) or self._writes.full():
+        if command is None or not command.accepts(value) or len(self._writes) >= WRITES_MOST:
             self.rejected_writes += 1
             log.warning("%s: command %s = %r not taken", self.device_id, metric, value)
             return
-        self._writes.put_nowait((metric, value))
+        self._writes.append((metric, value))
+        self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Connect, poll, obey; after a failure say why, wait and begin again."""
         backoff = Backoff(min(1.0, self._poll_s), max(60.0, self._poll_s))
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._wake.set())
+        try:
+            await self._run(stop, backoff)
+        finally:
+            stopping.cancel()
+
+    async def _run(self, stop: asyncio.Event, backoff: Backoff) -> None:
         while not stop.is_set():
             try:
                 async with asyncio.timeout(self._timeout_s):
@@ -89,9 +100,8 @@ class PolledDevice:
                 self._node.device_dead(self.device_id, reason)
             finally:
                 await self._close()
-            while not self._writes.empty():
-                self._writes.get_nowait()  # a command is for now, not for whenever the device is back
-                self.rejected_writes += 1
+            self.rejected_writes += len(self._writes)
+            self._writes.clear()  # a command is for now, not for whenever the device is back
             await _sleep(0.05 + backoff.next_s(self._rng), stop)
 
     async def _poll_until(self, stop: asyncio.Event, backoff: Backoff) -> None:
@@ -100,23 +110,23 @@ class PolledDevice:
                 values = await self._driver.poll()
             self._node.observe(self.device_id, values)
             backoff.reset()
-            written = await self._next_write(stop)
-            if written is not None:
+            await self._until_next_poll(stop)
+            if self._writes:
                 async with asyncio.timeout(self._timeout_s):
-                    await self._driver.write(*written)
+                    await self._driver.write(*self._writes.popleft())
 
-    async def _next_write(self, stop: asyncio.Event) -> tuple[str, Any] | None:
-        """Wait for the next poll; a command or the end cuts it short."""
-        waiting = asyncio.create_task(self._writes.get())
-        ending = asyncio.create_task(stop.wait())
+    async def _until_next_poll(self, stop: asyncio.Event) -> None:
+        """Wait for the next poll; a command or the end cuts it short. A timer is cheaper than two tasks."""
+        self._wake.clear()
+        if self._writes or stop.is_set():
+            return
+        # ±10 %: devices configured alike are not polled in step
+        delay_s = self._poll_s * self._rng.uniform(0.9, 1.1)
+        timer = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
         try:
-            # ±10 %: devices configured alike are not polled in step
-            delay_s = self._poll_s * self._rng.uniform(0.9, 1.1)
-            await asyncio.wait((waiting, ending), timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else None
+            await self._wake.wait()
         finally:
-            waiting.cancel()
-            ending.cancel()
+            timer.cancel()
 
     async def _close(self) -> None:
         try:

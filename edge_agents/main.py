@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from devices.kind import DeviceKind, kinds
 from edge_agents.clock import steady_ms
 from edge_agents.driver import Driver, PolledDevice
@@ -55,7 +57,8 @@ def run(settings: AgentSettings) -> int:
         stream=sys.stderr,
     )
     try:
-        asyncio.run(_run(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings))
     except OutboxBusyError as error:
         sys.stderr.write(f"outbox.path = {str(settings.outbox.path)!r}: {error}\n")
         return 1
@@ -126,7 +129,7 @@ def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, Po
 
 def _driver(kind: DeviceKind, device: DeviceSection) -> Driver:
     if device.driver == "simulated" or kind.driver is None:
-        return SimulatedDriver(kind, device.seed)
+        return SimulatedDriver(kind, device.seed, restless=device.options.get("restless") is True)
     driver: Driver = kind.driver(**device.options)
     return driver
 

@@ -28,7 +28,7 @@ from edge_agents.connection import MqttSettings
 from edge_agents.encoding import data_body, moved
 from edge_agents.outbox import Outbox
 from edge_agents.rules import Backoff, Change, Columns, Reported
-from edge_agents.session import Control, Session
+from edge_agents.session import Control, Session, cancelled
 
 log = logging.getLogger(__name__)
 
@@ -235,9 +235,8 @@ class Node:
                 await asyncio.wait((stopped,), timeout=backoff.next_s(self.rng))
         finally:
             stopped.cancel()
-            if attempt is not None and not attempt.done():
-                attempt.cancel()
-                await asyncio.wait((attempt,))
+            if attempt is not None:
+                await cancelled(attempt)
 
     async def _hold_session(self) -> None:
         bd_seq = await self.outbox.next_bd_seq()
@@ -257,8 +256,7 @@ class Node:
         if self.session is not None:
             self.session.leave()
             await asyncio.wait((attempt,), timeout=5)
-        attempt.cancel()
-        await asyncio.wait((attempt,))
+        await cancelled(attempt)
         if not attempt.cancelled():
             self._report_end(attempt)
 

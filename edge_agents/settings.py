@@ -79,7 +79,12 @@ class OutboxSection(_Section):
     max_payloads: int = Field(1_000_000, ge=100, description="at least 100")
     max_mib: int = Field(256, ge=1, description="mebibytes, at least 1")
     largest_payload_kib: int = Field(128, ge=1, le=16_384, description="kibibytes between 1 and 16384")
-    commit_interval_ms: int = Field(20, ge=0, le=1000, description="milliseconds between 0 and 1000")
+    commit_interval_ms: int = Field(
+        100,
+        ge=0,
+        le=1000,
+        description="milliseconds between 0 and 1000; changes that come this close share one write to disk",
+    )
     backlog_per_s: float = Field(200, ge=1, le=10_000, description="payloads a second between 1 and 10000")
     resend_after_s: float = Field(5, ge=1, le=600, description="seconds between 1 and 600")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from devices.kind import DeviceKind
 from devices.simulation import RoomConditions
+from devices.wire.datatypes import NUMERIC
 
 LOCAL = timedelta(hours=7)  # Vietnam has no summer time
 LONGEST_STEP_S = 600.0
@@ -33,10 +34,23 @@ def room_at(now: datetime, seats: int = 40) -> RoomConditions:
 
 
 class SimulatedDriver:
-    """Lets the kind's simulation live in real time. `clock` gives seconds and may be replaced."""
+    """Lets the kind's simulation live in real time. `clock` gives seconds and may be replaced.
 
-    def __init__(self, kind: DeviceKind, seed: int, clock: Callable[[], float] = time.time) -> None:
+    A `restless` one has something to report at every poll, however quiet the room is: for measuring.
+    """
+
+    def __init__(
+        self,
+        kind: DeviceKind,
+        seed: int,
+        clock: Callable[[], float] = time.time,
+        *,
+        restless: bool = False,
+    ) -> None:
         self.device = kind.simulate(random.Random(seed))
+        numbers = [metric for metric in kind.metrics if metric.datatype in NUMERIC]
+        self._restless = numbers[0] if restless and numbers else None
+        self._turn = 0
         self._clock = clock
         self._at_s = clock() - 60
 
@@ -49,7 +63,11 @@ class SimulatedDriver:
         room = room_at(datetime.fromtimestamp(now_s, UTC))
         self.device.step(room, min(LONGEST_STEP_S, max(0.0, now_s - self._at_s)))
         self._at_s = now_s
-        return self.device.read()
+        values = self.device.read()
+        if (metric := self._restless) is not None:
+            self._turn ^= 1
+            values[metric.name] = (metric.low or 0) + self._turn * (2 * metric.deadband or 1)
+        return values
 
     async def write(self, metric: str, value: Any) -> None:
         """Hand a command to the simulation."""

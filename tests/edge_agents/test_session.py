@@ -9,6 +9,7 @@ import pytest
 from devices.kind import kinds
 from devices.wire.datatypes import DataType
 from edge_agents.node import DeviceDescription
+from edge_agents.session import cancelled
 from tests.edge_agents.conftest import GROUP, NODE, Running, until
 from tests.edge_agents.hub_double import HubDouble
 
@@ -197,3 +198,24 @@ async def test_commands_reach_the_device_and_garbage_does_not(
     assert written == [("p101-air", "Relay 1", True)]
     assert agent.node.counters.commands_rejected == 3
     assert agent.node.connected
+
+
+async def test_a_task_that_misses_its_cancellation_is_asked_again() -> None:
+    missed = 0
+
+    async def deaf() -> None:
+        nonlocal missed
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                missed += 1
+                if missed == 2:
+                    raise
+
+    task, ended = asyncio.create_task(deaf()), asyncio.create_task(asyncio.sleep(0))
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await cancelled(task, ended)
+    assert task.cancelled()
+    assert missed == 2

@@ -1,0 +1,173 @@
+"""What an edge agent costs: memory and CPU with sixty devices that each change once a second.
+
+The agent is the real one in a process of its own, with its outbox on disk and a Mosquitto of its own; what
+acknowledges it once a second stands for the hub. Measured after a warm-up, over a while.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import uvloop
+
+from devices.kind import kinds
+from devices.wire.sparkplug_b_pb2 import Payload
+from hub.benchmarks.ingest import mosquitto
+from hub.benchmarks.processes import cpu_s, part
+from hub.ingest import packets
+from hub.ingest.connection import dial
+
+GROUP, NODE = "BENCH-001", "BENCH-001-a1"
+MEMORY_LIMIT_MB, CPU_LIMIT_PERCENT = 60.0, 3.0
+_EPOCH, _POSITION, _STORED = "Outbox/Epoch", "Outbox/Position", "Outbox/Stored"
+
+
+def config(mqtt_url: str, devices: int, interval_s: float) -> str:
+    """The agent's configuration: devices of all kinds in turn, each with a change at every poll."""
+    lines = [
+        f'[agent]\ngroup = "{GROUP}"\nnode = "{NODE}"\nsimulated = true\n',
+        f'[mqtt]\nurl = "{mqtt_url}"\n',
+        '[outbox]\npath = "outbox.db"\n',
+    ]
+    ids = sorted(kinds())
+    lines += [
+        f'[[devices]]\nid = "d{number:03d}"\nkind = "{ids[number % len(ids)]}"\nseed = {number}\nroom = "-"\n'
+        f'driver = "simulated"\npoll_s = {interval_s:g}\noptions = {{ restless = true }}\n'
+        for number in range(devices)
+    ]
+    return "\n".join(lines)
+
+
+class Acknowledger:
+    """Answers once a second what it has heard through, as the hub does; counts positions and values."""
+
+    def __init__(self) -> None:
+        self.payloads = 0
+        self.values = 0
+        self.births = 0
+        self._epoch = self._through = 0
+        self._beyond: set[int] = set()
+        self._news = False
+
+    def hear(self, messages: list[tuple[bytes, bytes]]) -> None:
+        """Take PUBLISH packets from the reader."""
+        for topic, raw in messages:
+            kind = topic.split(b"/")[2]
+            if kind in (b"NBIRTH", b"DBIRTH"):
+                self.births += 1
+            if kind not in (b"NDATA", b"DDATA"):
+                continue
+            metrics = Payload.FromString(raw).metrics
+            if len(metrics) < 2 or metrics[0].name != _EPOCH:
+                continue
+            self._news = True
+            if metrics[0].long_value != self._epoch:
+                self._epoch, self._through = metrics[0].long_value, 0
+                self._beyond.clear()
+            position = metrics[1].long_value
+            if position <= self._through or position in self._beyond:
+                continue
+            self._beyond.add(position)
+            self.payloads += kind == b"DDATA"
+            self.values += len(metrics) - 2
+            while self._through + 1 in self._beyond:
+                self._through += 1
+                self._beyond.remove(self._through)
+
+    def answer(self) -> bytes | None:
+        """The NCMD to send now, if anything came since the last one."""
+        if not self._news:
+            return None
+        self._news = False
+        payload = Payload(timestamp=time.time_ns() // 1_000_000)
+        payload.metrics.add(name=_EPOCH, datatype=8, long_value=self._epoch)
+        payload.metrics.add(name=_STORED, datatype=8, long_value=self._through)
+        return packets.publish(f"spBv1.0/{GROUP}/NCMD/{NODE}", payload.SerializeToString())
+
+
+@contextlib.asynccontextmanager
+async def _acknowledging(url: str) -> AsyncIterator[Acknowledger]:
+    heard = Acknowledger()
+    connection, _, _ = await dial(url, heard.hear)
+    await connection.open("bench-hub", packets.Will("bench/hub", b"", qos=0, retain=False), None, None)
+    await connection.subscribe([(f"spBv1.0/{GROUP}/#", 0)])
+
+    async def answer() -> None:
+        while True:
+            await asyncio.sleep(1)
+            if (raw := heard.answer()) is not None:
+                connection.send_raw(raw)
+
+    answering = asyncio.create_task(answer())
+    try:
+        yield heard
+    finally:
+        answering.cancel()
+        connection.close()
+
+
+async def _measure(url: str, agent: psutil.Process, options: argparse.Namespace) -> dict[str, float | int]:
+    async with _acknowledging(url) as heard:
+        deadline_s = time.monotonic() + 30
+        while heard.births < 1 + options.devices:
+            if time.monotonic() > deadline_s:
+                raise SystemExit(f"the agent gave {heard.births} births in 30 s; see its log")
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(options.warm_up)
+        payloads, values = heard.payloads, heard.values
+        began_s, spent_s = time.monotonic(), cpu_s({"agent": agent})["agent"]
+        largest = 0
+        while time.monotonic() < began_s + options.seconds:
+            await asyncio.sleep(0.5)
+            largest = max(largest, agent.memory_info().rss)
+        taken_s = time.monotonic() - began_s
+        spent_s = cpu_s({"agent": agent})["agent"] - spent_s
+        changes = (heard.payloads - payloads) / taken_s
+        return {
+            "devices": options.devices,
+            "changes_per_s": round(changes, 1),
+            "values_per_s": round((heard.values - values) / taken_s, 1),
+            "memory_mb": round(largest / 1e6, 1),
+            "cpu_percent": round(100 * spent_s / taken_s, 2),
+            "cpu_us_per_change": round(1e6 * spent_s / taken_s / max(changes, 0.001)),
+            "seconds": round(taken_s, 1),
+        }
+
+
+def run(options: argparse.Namespace) -> dict[str, float | int | bool]:
+    """Measure; return the figures by name."""
+    with tempfile.TemporaryDirectory(prefix="hub-bench-") as name, mosquitto(Path(name)) as (url, _):
+        folder = Path(name)
+        file = folder / "agent.toml"
+        file.write_text(config(url, options.devices, options.interval), encoding="utf-8")
+        with part(folder, "agent", "agent", "--config", str(file)) as agent:
+            figures = uvloop.run(_measure(url, agent, options))
+    within = figures["memory_mb"] < MEMORY_LIMIT_MB and figures["cpu_percent"] < CPU_LIMIT_PERCENT
+    return {**figures, "within_limits": within}
+
+
+def command(argv: list[str]) -> int:
+    """`hub bench agent [--json]`: measure and print; 1 if it costs more than it may."""
+    parser = argparse.ArgumentParser(prog="hub bench agent", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--devices", type=int, default=60)
+    parser.add_argument("--interval", type=float, default=1.0, help="seconds between two changes of a device")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="seconds before measuring")
+    parser.add_argument("--seconds", type=float, default=30.0, help="seconds of measuring")
+    options = parser.parse_args(argv)
+    figures = run(options)
+    if options.json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    else:
+        for name, value in figures.items():
+            sys.stdout.write(f"{name:28} {value:>14,}\n")
+    return 0 if figures["within_limits"] else 1
