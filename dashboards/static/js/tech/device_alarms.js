@@ -3,25 +3,21 @@ import { element } from "../dom.js";
 import { newestFirst, stateName, worstFirst } from "../severity.js";
 import { age, moment, said, t } from "../words.js";
 import { agedSince } from "../console/ages.js";
+import { isOver, stage } from "../console/alarm_words.js";
 import { get } from "../console/api.js";
-import { Section } from "./section.js";
+import { Section, once } from "./section.js";
 
 const HISTORY = 50;
 
-const STAGES = {
-  unacknowledged: t("Not acknowledged"), acknowledged: t("Acknowledged"), returned_unacknowledged: t("Over, not acknowledged"), suppressed: t("Follows from another"),
-  shelved: t("Put aside"), normal: t("Closed"),
-};
-
-export const isOver = (alarm) => typeof alarm.returned_ms === "number" || alarm.state === "normal";
+export const ended = (alarm) => isOver(alarm) || alarm.state === "normal";
 
 export function alarmLine(alarm, where = "") {
-  const over = isOver(alarm);
+  const over = ended(alarm);
   const lasted = over && alarm.returned_ms ? t("lasted {age}", { age: age(alarm.returned_ms - alarm.raised_ms) }) : "";
-  const facts = [where, said(alarm, "detail"), STAGES[alarm.state] ?? alarm.state, alarm.acknowledged_by, alarm.comment].filter(Boolean).join(" · ");
-  return element("li", { class: over ? "line alarm-line over" : "line alarm-line" },
+  const facts = [where, said(alarm, "detail"), stage(alarm), alarm.acknowledged_by, alarm.comment].filter(Boolean).join(" · ");
+  return element("article", { class: over ? "line alarm-line over" : "line alarm-line" },
     element("i", { class: `shape ${over ? "unknown" : alarm.severity}`, role: "img", "aria-label": stateName(alarm.severity) }),
-    element("div", {}, said(alarm, "title"), element("small", {}, " ", facts)),
+    element("div", {}, element("a", { href: `/ops?alarm=${encodeURIComponent(alarm.id)}#alarms` }, said(alarm, "title")), element("small", {}, " ", facts)),
     element("div", {}, element("div", { class: "num" }, moment(alarm.raised_ms, Date.now())), over ? element("small", {}, lasted) : agedSince(alarm.raised_ms, "ago")));
 }
 
@@ -33,9 +29,6 @@ export const alarmsPart = ({ group, node, device }) => new Section("alarms", {
     return [...open.items.sort(worstFirst), ...all.items.filter((alarm) => !seen.has(alarm.id)).sort(newestFirst)]
       .filter((alarm) => alarm.node === node && (alarm.device ?? "") === device);
   },
-  draw(alarms, body) {
-    body.replaceChildren(element("ul", { class: "lines" }, ...alarms.map((alarm) => alarmLine(alarm))));
-    return alarms.length > 0;
-  },
+  draw: once((alarms) => alarms, (alarms, body) => body.replaceChildren(...alarms.map((alarm) => alarmLine(alarm)))),
   empty: () => t("No alarm of this device, now or before."),
 });

@@ -6,10 +6,10 @@ import { agedSince } from "../console/ages.js";
 import { at, get, greet, visitor } from "../console/api.js";
 import { kindName, metricWords, presenceMark, shown, why } from "../console/facts.js";
 import { icon } from "../console/icons.js";
-import { alarmLine, isOver } from "./device_alarms.js";
+import { alarmLine, ended } from "./device_alarms.js";
 import { deviceAddress, roomName } from "./device_row.js";
 import { drawPath } from "./path.js";
-import { Section, every } from "./section.js";
+import { Section, every, once } from "./section.js";
 
 const REFRESH_MS = 5000;
 const ALARMS = 100;
@@ -35,18 +35,6 @@ function head({ school, state, since_ms: since, rooms }) {
     element("a", { href: `/tech?school=${encodeURIComponent(school.code)}` }, t("as a list")));
   document.title = school.name;
 }
-
-// What has not changed is not drawn again: focus and place stay.
-const once = (part, draw) => (content, body) => {
-  const print = JSON.stringify(part(content));
-  if (body.dataset.print !== print) {
-    const focused = document.activeElement?.closest?.("a")?.getAttribute("href");
-    body.dataset.print = print;
-    draw(content, body);
-    if (focused && body.isConnected) body.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
-  }
-  return body.childElementCount > 0;
-};
 
 const tile = (device) => (device.tile ?? []).slice(0, VALUES).map((metric) => element("div", { class: metric.quality && metric.quality !== "good" ? "bad" : metric.severity ?? "" },
   element("small", {}, metricWords(device.kind, metric.name)?.label ?? metric.name), shown(metric, metricWords(device.kind, metric.name))));
@@ -85,11 +73,10 @@ const parts = [
   }),
   new Section("alarms", {
     load: () => get("/api/v1/alarms", { school: code, state: "open", limit: ALARMS }),
-    draw({ items }, body) {
-      const mine = items.filter((alarm) => alarm.school === code && !isOver(alarm)).sort(worstFirst);
-      body.replaceChildren(element("ul", { class: "lines" }, ...mine.map((alarm) => alarmLine(alarm, [roomName(alarm.room), alarm.device].filter(Boolean).join(" · ")))));
-      return mine.length > 0;
-    },
+    draw: once(({ items }) => items, ({ items }, body) => {
+      const mine = items.filter((alarm) => alarm.school === code && !ended(alarm)).sort(worstFirst);
+      body.replaceChildren(...mine.map((alarm) => alarmLine(alarm, [roomName(alarm.room), alarm.device].filter(Boolean).join(" · "))));
+    }),
     empty: () => t("No open alarm here."),
   }),
 ];

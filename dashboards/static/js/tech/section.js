@@ -48,6 +48,18 @@ export const reason = (problem) =>
   problem.status === 403 ? t("You may not see this.") : problem.status === 0 ? t("The hub did not answer.")
     : problem.status === 404 && !problem.document?.detail ? t("The hub does not offer this.") : problem.message;
 
+// What has not changed is not drawn again: focus and place stay. part(content): what is looked at
+export const once = (part, draw) => (content, body) => {
+  const print = JSON.stringify(part(content));
+  if (body.dataset.print !== print) {
+    const focused = document.activeElement?.closest?.("a")?.getAttribute("href");
+    body.dataset.print = print;
+    draw(content, body);
+    if (focused && body.isConnected) body.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  }
+  return body.childElementCount > 0;
+};
+
 // Asks again and again while somebody looks, never twice at once.
 export function every(ms, act) {
   const turn = async () => {
