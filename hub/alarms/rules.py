@@ -127,13 +127,6 @@ class AlarmBook:
             self._course.flip(condition.steps[0], at_ms, at_ms)
             self._course.settle(condition, self._course.now_ms)
 
-    def is_stale(self, subject: Subject, metric_name: str) -> bool:
-        """Whether there is a standing alarm that this metric's value is old."""
-        return any(
-            condition.metric == metric_name and condition.name == "stale" and condition.active
-            for condition in self._places.of(subject)
-        )
-
     def forget(self, subject: Subject, now_ms: int) -> None:
         """Drops a device (or a node) that was removed or claimed elsewhere and closes its alarms."""
         self._course.advance(now_ms)

@@ -35,6 +35,7 @@ class Freshness:
         self._attendance, self._dirty = attendance, dirty
         self._moving: dict[str, tuple[Metric, ...]] = {}
         self._asked_ms: dict[Node, int] = {}
+        self._told: set[tuple[str, str | None, str]] = set()
         self._looked_ms = 0
 
     def look(self, now_ms: int) -> None:
@@ -42,6 +43,11 @@ class Freshness:
         if 0 <= now_ms - self._looked_ms < _LOOK_EVERY_MS:
             return
         self._looked_ms = now_ms
+        self._told = {
+            (alarm.node, alarm.device, alarm.metric)
+            for alarm in self._book.open().values()
+            if alarm.condition == "stale" and alarm.returned_ms is None
+        }
         for node in self._directory.nodes.values():
             if not node.heartbeat_s and node.itself.presence.state == BORN:
                 self._ask(node, now_ms)
@@ -78,12 +84,12 @@ class Freshness:
         known_ms = max(slot.ts_ms, device.presence.since_ms)
         due_ms = known_ms + round((metric.stale_after_s or 0) * 1000)
         is_old = device.presence.state == BORN and slot.value is not None and device.node.heard_ms >= due_ms
-        subject = self._directory.subject(device)
         if is_old:
             is_told = slot.stale_ms == slot.ts_ms
         else:  # it may have been told before a restart
-            is_told = not slot.stale_ms and not self._book.is_stale(subject, metric.name)
+            is_told = not slot.stale_ms and (device.node.id, device.id, metric.name) not in self._told
         if not is_told:
             slot.stale_ms = slot.ts_ms if is_old else 0
             self._dirty[device] = None
+            subject = self._directory.subject(device)
             self._book.freshness(subject, metric, due_ms if is_old else None, now_ms)

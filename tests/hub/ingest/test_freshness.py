@@ -49,6 +49,19 @@ def test_a_value_that_always_moves_and_does_not_is_old_and_recovers(parts: Parts
     assert [a.returned_ms is not None for a in parts.book.open().values()] == [True]
 
 
+def test_an_alarm_from_before_a_restart_ends_when_a_value_comes(parts: Parts, tmp_path: Path) -> None:
+    sender = Sender(parts).born("air")
+    sender.data("air", number("Temperature", 27.5, ts_ms=parts.now_ms))
+    pass_day(parts, sender, 1.1)
+    again = Parts(tmp_path / "again")
+    again.now_ms = parts.now_ms
+    again.book.load(parts.book.open().values(), again.now_ms)
+    sender = Sender(again).born("air")
+    sender.data("air", number("Temperature", 28.5, ts_ms=again.now_ms))
+    again.tick(11)
+    assert [a.returned_ms is not None for a in again.book.open().values()] == [True]
+
+
 def test_the_hub_being_behind_or_the_node_being_away_is_not_age(parts: Parts) -> None:
     sender = Sender(parts).born("air")
     sender.data("air", number("Temperature", 27.5, ts_ms=parts.now_ms))
