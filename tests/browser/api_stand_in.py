@@ -176,6 +176,11 @@ def router(records: Records) -> APIRouter:
                 row["replayed_ms"] = 1
         return refused(request) or {"requested": ids, "missing": []}
 
+    @api.get("/organisation/units", response_model=None)
+    async def units(request: Request) -> Response | Json:
+        districts = [{"code": d["code"], "name": d["name"]} for d in records.picture["districts"]]
+        return refused(request) or {"items": districts, "next_cursor": None}
+
     @api.get("/organisation/schools", response_model=None)
     async def schools(request: Request) -> Response | Json:
         return refused(request) or {"items": records.picture["schools"], "next_cursor": None}
