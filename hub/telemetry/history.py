@@ -44,13 +44,13 @@ class History:
         now_ms: Callable[[], int],
     ) -> None:
         self._raw = raw
-        self._store = store
+        self.store = store
         self._keep_days = keep_days
         self._now_ms = now_ms
 
     def close(self) -> None:
         """Close the store of roll-ups; the raw reader is its opener's."""
-        self._store.close()
+        self.store.close()
 
     def kept_from_ms(self) -> dict[Tier, int]:
         """From when on each tier is complete; partitions that have begun to go do not count."""
@@ -62,7 +62,7 @@ class History:
     def chart(self, key: Key, name: str, start_ms: int, end_ms: int, points: int) -> Chart:
         """Return one metric over [start, end) for `points` pixels."""
         metric = (key, name)
-        progress = self._store.progress()
+        progress = self.store.progress()
         plan = for_pixels(start_ms, end_ms, points, self.kept_from_ms())
         end_ms = min(end_ms, self._now_ms() + 1)
         if plan.tier is Tier.RAW or plan.step_ms is None:
@@ -72,7 +72,7 @@ class History:
         end_ms = end_ms if is_fresh else min(end_ms, through_ms)
         start_ms = step_start(start_ms, plan.step_ms)
         rows, carried = self._rows(plan.tier, [metric], start_ms, end_ms, progress, fresh=is_fresh)
-        datatype = self._store.datatypes(key).get(name, 0)
+        datatype = self.store.datatypes(key).get(name, 0)
         items = items_of(
             rows.get(metric, []),
             start_ms,
@@ -90,7 +90,7 @@ class History:
         """Every value; or if there are many more than pixels, a window for each pixel, made now."""
         from_ms, carry = self._carry(metric, start_ms, progress)
         samples = next(iter(self._raw.samples(from_ms, end_ms, [metric])), None)
-        datatype = samples.datatype if samples else self._store.datatypes(metric[0]).get(metric[1], 0)
+        datatype = samples.datatype if samples else self.store.datatypes(metric[0]).get(metric[1], 0)
         times, values, uncounted = (
             (samples.times, samples.values, samples.uncounted) if samples else ([], [], [])
         )
@@ -114,7 +114,7 @@ class History:
         from_ms = min(window_start(Tier.FIVE_MINUTES, start_ms), through_ms)
         if not through_ms or from_ms < start_ms - _RAW_BEHIND_MS:
             return start_ms - _FIVE_MS, None
-        return from_ms, held_before(self._store, [metric], from_ms, progress).get(metric)
+        return from_ms, held_before(self.store, [metric], from_ms, progress).get(metric)
 
     # -- steps ---------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class History:
         Steps that are whole five minutes come from roll-ups: the first begins at or before `start_ms`. For
         one metric they are complete to the present, for several as far as roll-ups are.
         """
-        progress = self._store.progress()
+        progress = self.store.progress()
         plan = for_step(step_ms)
         if plan.tier is Tier.RAW or not progress.through_ms[Tier.FIVE_MINUTES]:
             return {
@@ -142,7 +142,7 @@ class History:
         for metric in metrics:
             key, name = metric
             if key not in kinds:
-                kinds[key] = self._store.datatypes(key)
+                kinds[key] = self.store.datatypes(key)
             datatype = kinds[key].get(name, 0)
             found[metric] = [
                 Point(begin_ms, published(value, datatype))
@@ -170,10 +170,10 @@ class History:
         """
         through_ms = progress.through_ms
         edge_ms = min(end_ms, max(start_ms, through_ms[tier]))
-        rows = self._store.rollups(tier, metrics, start_ms, edge_ms) if start_ms < edge_ms else {}
+        rows = self.store.rollups(tier, metrics, start_ms, edge_ms) if start_ms < edge_ms else {}
         carried = {}
         if start_ms <= through_ms[Tier.FIVE_MINUTES]:
-            carried = held_before(self._store, metrics, start_ms, progress) if carry else {}
+            carried = held_before(self.store, metrics, start_ms, progress) if carry else {}
         if edge_ms >= end_ms:
             return rows, carried
         finer = FINER[tier]
@@ -196,7 +196,7 @@ class History:
         """Make five-minute windows of raw values; also return what lasted at the start."""
         through_ms = progress.through_ms[Tier.FIVE_MINUTES]
         from_ms = max(min(start_ms, through_ms), start_ms - _RAW_BEHIND_MS)
-        held = held_before(self._store, metrics, through_ms, progress) if through_ms else {}
+        held = held_before(self.store, metrics, through_ms, progress) if through_ms else {}
         rows: dict[Metric, list[Rollup]] = {}
         for samples in self._raw.samples(from_ms, end_ms, metrics):
             metric = (samples.key, samples.name)
