@@ -27,12 +27,11 @@ def decode_payload(data: bytes, *, flat: bool = False) -> Payload:
     """
     try:
         message = pb.Payload.FromString(data)
+        metrics = flatten(message.metrics, keep_definitions=True) if flat else message.metrics
         return Payload(
             ts_ms=message.timestamp if message.HasField("timestamp") else None,
             seq=message.seq if message.HasField("seq") else None,
-            metrics=[
-                _read_metric(metric) for metric in (flatten(message.metrics) if flat else message.metrics)
-            ],
+            metrics=[_read_metric(metric) for metric in metrics],
             uuid=message.uuid if message.HasField("uuid") else None,
             body=message.body if message.HasField("body") else None,
         )

@@ -34,6 +34,8 @@ def flatten(
     metrics: Iterable[Payload.Metric],
     definitions: Definitions | None = None,
     names: Mapping[int, str] | None = None,
+    *,
+    keep_definitions: bool = False,
 ) -> list[Payload.Metric]:
     """The same metrics with the members of instances in place of the instances, and without definitions.
 
@@ -42,7 +44,9 @@ def flatten(
     """
     flat = _Flat(definitions or {})
     for metric in metrics:
-        if not metric.HasField("template_value"):
+        if not metric.HasField("template_value") or (
+            keep_definitions and metric.template_value.is_definition
+        ):
             flat.out.append(metric)
         elif not metric.template_value.is_definition:
             name = metric.name or (names or {}).get(metric.alias, "")

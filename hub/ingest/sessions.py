@@ -131,14 +131,13 @@ class Directory:
         device.kind = self._kinds.get(device.kind_id)
         device.room = _level(str(about.get("Properties/Room") or "-"))
         device.name = str(about.get("Properties/Name") or "")
-        for alias in [number for number, found in node.aliases.items() if found and found[0] is device]:
-            del node.aliases[alias]
         problem = self._declare(node, device, payload)
         device.birth = raw
         return problem
 
     def _declare(self, node: Node, device: Device, payload: Payload) -> str:
         problem = ""
+        aliases: set[int] = set()
         metrics = metrics_of(device, payload)
         before, device.slots = device.slots, {}
         subject = self.subject(device)
@@ -158,12 +157,17 @@ class Directory:
                 slot.watch = self._book.watch(subject, declared) if node.claimed else None
             device.slots[name] = slot
             if metric.HasField("alias"):
-                if metric.alias in node.aliases:
+                owner, _ = node.aliases.get(metric.alias, (device, slot)) or (None, None)
+                if owner is device and metric.alias not in aliases:
+                    node.aliases[metric.alias] = (
+                        device,
+                        slot,
+                    )  # perhaps another metric's at an earlier birth
+                else:
                     # whose value it is nobody can say: better none than another's
                     node.aliases[metric.alias] = None
                     problem = f"alias_collision: {name[:100]!r} has the alias {metric.alias} of another"
-                else:
-                    node.aliases[metric.alias] = (device, slot)
+                aliases.add(metric.alias)
         # a metric that is no longer declared keeps its history, not its place on screens
         return problem
 

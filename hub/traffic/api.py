@@ -73,8 +73,9 @@ async def _frames(
     with traffic.listen(question, groups=groups, may_see=may_see) as listener:
         yield _beat(0)
         while not listener.closed:
-            for message, _ in await listener.next(BEAT_S):
-                yield b"event: message\ndata: " + orjson.dumps(message) + b"\n\n"
+            found = await listener.next(BEAT_S)
+            if found:
+                yield b"".join(b"event: message\ndata: %b\n\n" % orjson.dumps(each) for each, _ in found)
             if time.monotonic() - checked_s >= BEAT_S:
                 checked_s = time.monotonic()
                 yield _beat(listener.dropped)

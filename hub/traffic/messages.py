@@ -154,7 +154,7 @@ def _plain(value: Any) -> Any:
                 "rows": [[_plain(cell) for cell in row] for row in value.rows]}  # fmt: skip
     if isinstance(value, Template):
         return {
-            "template": value.ref,
+            "definition" if value.is_definition else "template": value.ref or value.version,
             "members": {str(each.name or each.alias): _plain(each.value) for each in value.metrics},
             "parameters": {each.name: _plain(each.value) for each in value.parameters},
         }

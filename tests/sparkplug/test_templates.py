@@ -80,10 +80,7 @@ def test_members_and_parameters_are_metrics_of_the_device(parts: Parts) -> None:
     assert parts.rows[-1].values == [1.0, 41.5, -5, "A7"], "history too"
 
 
-@pytest.mark.sparkplug(
-    "tck-id-payloads-template-definition-parameters-default",
-    "tck-id-payloads-template-instance-members-birth",
-)
+@pytest.mark.sparkplug("tck-id-payloads-template-definition-parameters-default")
 def test_what_a_birth_left_out_comes_from_the_definition(parts: Parts) -> None:
     """An instance at birth must have all members; where one has not, the definition still says its type."""
     _born(parts, MOTOR, device=[_instance("Fan", "_types_/Motor", MetricValue("Speed", value=3))])

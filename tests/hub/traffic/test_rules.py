@@ -108,6 +108,14 @@ def test_members_of_templates_have_the_hubs_names() -> None:
     }
 
 
+def test_a_definition_is_shown_as_what_it_is() -> None:
+    motor = Template([MetricValue("Speed", None, DataType.Int32)], is_definition=True, version="2")
+    message = _read(NODE.format("NBIRTH"), _data(MetricValue("_types_/Motor", value=motor)))
+    [shown] = message["metrics"]
+    assert (shown["name"], shown["datatype"]) == ("_types_/Motor", "Template")
+    assert shown["value"] == {"definition": "2", "members": {"Speed": None}, "parameters": {}}
+
+
 def test_state_is_shown_and_what_cannot_be_read_says_why() -> None:
     state = _read("spBv1.0/STATE/hub", state_payload(True, T0))
     assert (state["type"], state["node"], state["metrics"][0]["value"]) == ("STATE", "hub", True)
