@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 
-from devices.wire.payloads import (
-    REBIRTH,
-    Payload,
-    PayloadError,
-    decode_payload,
-    ndeath_payload,
-    parse_state,
-)
-from devices.wire.topics import MessageType, Topic, TopicError, parse_topic
+from devices.wire.payloads import ndeath_payload
+from devices.wire.topics import MessageType
 from edge_agents.births import device_birth, device_death, node_birth
 from edge_agents.connection import post
-from edge_agents.encoding import EPOCH, STORED, Head, counter_body, historical
-from edge_agents.outbox import Answer
+from edge_agents.encoding import STORED, Head, counter_body, historical
+from edge_agents.listening import Listener
 from edge_agents.rules import Pace, Replay
 
 if TYPE_CHECKING:
@@ -63,6 +56,7 @@ class Session:
         self._head = Head()
         self._live: deque[tuple[int, str, bytes | Control]] = deque()
         self._data_topic = f"spBv1.0/{node.group}/%s/{node.node_id}"
+        self._listener = Listener(node, client, self._ask_for_rebirth, self._take_answer, self._host_is_back)
         now = self._ms()
         self._replay = Replay(
             resend_after_ms=int(timing.resend_after_s * 1000), window=_window(timing.backlog_per_s)
@@ -109,20 +103,13 @@ class Session:
     # ------------------------------------------------ the session
 
     async def subscribe(self) -> None:
-        """Listen for commands and the host's state before anything is said."""
-        node = self.node
-        await self.client.subscribe(
-            [
-                (str(Topic(node.group, MessageType.NCMD, node.node_id)), 1),
-                (f"spBv1.0/{node.group}/DCMD/{node.node_id}/+", 1),
-                (str(Topic("", MessageType.STATE, node.host_id)), 1),
-            ]
-        )
+        """Listen before anything is said."""
+        await self._listener.subscribe()
 
     async def run(self) -> None:
         """Send and read until the connection breaks (MqttError) or `leave` was called."""
         self._replay.begin(self._outbox.stored, self._outbox.position, self._ms())
-        reader = asyncio.create_task(self._read())
+        reader = asyncio.create_task(self._listener.run())
         sender = asyncio.create_task(self._send())
         try:
             await asyncio.wait((reader, sender), return_when=asyncio.FIRST_COMPLETED)
@@ -301,55 +288,20 @@ class Session:
         replay.sent_again(last, now)
         return True
 
-    # ------------------------------------------------ what comes in
+    # ------------------------------------------------ called by the listener
 
-    async def _read(self) -> None:
-        async for message in self.client.messages:
-            try:
-                topic = parse_topic(message.topic.value)
-                data = message.payload
-                if topic.message_type is MessageType.STATE:
-                    self._host_state(data, is_retained=message.retain)
-                    continue
-                payload = decode_payload(data)
-            except (TopicError, PayloadError):
-                self.node.counters.commands_rejected += 1
-                continue
-            if topic.message_type is MessageType.NCMD:
-                self._node_command(payload)
-            elif topic.device is not None:
-                self._device_command(topic.device, payload)
+    def _ask_for_rebirth(self) -> None:
+        self._rebirth = True
+        self.wake.set()
 
-    def _node_command(self, payload: Payload) -> None:
-        values: dict[str | None, Any] = {metric.name: metric.value for metric in payload.metrics}
-        if values.get(REBIRTH) is True or values.get(REBIRTH) == 1:
-            self._rebirth = True
+    def _take_answer(self) -> None:
+        self._replay.acknowledged(self._outbox.stored, self._ms())
+        if not self._answered:
+            self._answered = True
             self.wake.set()
-        epoch, stored = values.get(EPOCH), values.get(STORED)
-        if isinstance(epoch, int) and isinstance(stored, int):
-            self.node.counters.answers += 1
-            if self._outbox.acknowledge(epoch, stored) is Answer.FORGOTTEN:
-                self._replay.acknowledged(self._outbox.stored, self._ms())
-                if not self._answered:
-                    self._answered = True
-                    self.wake.set()
 
-    def _device_command(self, device: str, payload: Payload) -> None:
-        for written in payload.metrics:
-            known = device in self.node.devices and None not in (written.name, written.value)
-            if known and self.node.on_write is not None:
-                self.node.on_write(device, str(written.name), written.value)
-            else:
-                self.node.counters.commands_rejected += 1
-
-    def _host_state(self, data: bytes, *, is_retained: bool) -> None:
-        state, host = parse_state(data), self.node.host
-        if state.ts_ms < host.ts_ms:
-            return
-        news = state.online and state.ts_ms > host.ts_ms
-        host.online, host.ts_ms = state.online, state.ts_ms
-        if news and not is_retained:
-            self._loop.call_later(self._jitter_ms(self.node.timing.host_jitter_s) / 1000, self._greet_host)
+    def _host_is_back(self) -> None:
+        self._loop.call_later(self._jitter_ms(self.node.timing.host_jitter_s) / 1000, self._greet_host)
 
     def _greet_host(self) -> None:
         """The host came back: tell it that we are here, and what it may have missed."""
