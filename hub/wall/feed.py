@@ -6,7 +6,7 @@ so that the deltas after it fit whoever came in between.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,8 +14,9 @@ import orjson
 
 from hub.live.documents import Document, Key, key_of
 from hub.live.fanout import Fanout
-from hub.live.picture import Picture
+from hub.live.picture import Picture, Plain
 from hub.live.rules import cuts_off, is_open, is_present, is_standing
+from hub.wall.floods import gathered
 from hub.wall.minutes import MinuteHistory, Minutes, line_series
 from hub.wall.rules import (
     HISTORY,
@@ -55,8 +56,10 @@ class WallFeed:
         self._wake = wake
         self._facts: dict[str, SchoolFacts] = {}
         self._districts: list[DistrictFacts] = []
+        self._places: dict[str, str] = {}
+        self._sizes: Counter[str] = Counter()
         self._tallies: dict[str, Tally] = defaultdict(Tally)
-        self._alarms: dict[str, Document] = {}
+        self._alarms: dict[str, Plain] = {}
         self._uplinks: dict[str, Uplink] = {}
         self.lines: dict[str, Key] = {}
         self._simulated = False
@@ -75,7 +78,7 @@ class WallFeed:
         self._seq = now_ms * 1000  # rises over restarts too
         self._rows: dict[str, tuple[str, int, int, int, int]] = {}
         self._sent_figures: dict[str, Any] = {}
-        self._sent_alarms: dict[str, Document] = {}
+        self._sent_alarms: dict[str, Any] = {}
         self._sent_uplinks: dict[str, dict[str, Any]] = {}
         self._sent_status: dict[str, Any] = {}
         self._snapshot: bytes | None = None
@@ -86,8 +89,9 @@ class WallFeed:
         """Takes the schools the wall shows, heard of or not; screens get a new snapshot."""
         mine = [s for s in schools if self._scope is None or s.code in self._scope]
         self._facts = {school.code: school for school in mine}
-        inhabited = {school.district for school in mine}
-        self._districts = [district for district in districts if district.code in inhabited]
+        self._places = {school.code: school.district for school in mine}
+        self._sizes = Counter(self._places.values())
+        self._districts = [district for district in districts if district.code in self._sizes]
         self._rows = {code: self._tallies[code].row() for code in self._facts}
         self._renew()
 
@@ -117,7 +121,7 @@ class WallFeed:
                 self.lines[document["school"]] = key_of(new)
             self._touch()
 
-    def alarm_changed(self, old: Document | None, new: Document | None) -> None:
+    def alarm_changed(self, old: Plain | None, new: Plain | None) -> None:
         """Moves the counts of one school by one alarm."""
         for alarm, step in ((old, -1), (new, 1)):
             if alarm is None or not self._mine(alarm["school"]):
@@ -224,9 +228,6 @@ class WallFeed:
 
     def picture(self, now_ms: int) -> dict[str, Any]:
         """The wall's whole picture, as it was sent last."""
-        counts: dict[str, int] = defaultdict(int)
-        for school in self._facts.values():
-            counts[school.district] += 1
         history = {name: self.history.values(name) for name in HISTORY}
         return {
             "version": self._version,
@@ -234,7 +235,7 @@ class WallFeed:
             "simulated": self._simulated,
             "clock_offset_ms": self._clock_offset_ms,
             "districts": [
-                {"code": d.code, "name": d.name, "short": d.short, "schools": counts[d.code]}
+                {"code": d.code, "name": d.name, "short": d.short, "schools": self._sizes[d.code]}
                 for d in self._districts
             ],
             "schools": [facts.shown(self._rows[facts.code]) for facts in self._facts.values()],
@@ -295,10 +296,10 @@ class WallFeed:
         return changed
 
     def _changed_alarms(self) -> dict[str, Any]:
-        alarms: list[Document] = [alarm for alarm in self._alarms.values() if is_open(alarm)]
-        shown = {alarm["id"]: alarm for alarm in top_alarms(alarms)}
+        alarms = [alarm for alarm in self._alarms.values() if is_open(alarm)]
+        shown = {alarm["id"]: alarm for alarm in top_alarms(gathered(alarms, self._places, self._sizes))}
         sent, self._sent_alarms = self._sent_alarms, shown
-        upsert = [alarm for name, alarm in shown.items() if sent.get(name) is not alarm]
+        upsert = [alarm for name, alarm in shown.items() if sent.get(name) != alarm]
         remove = [name for name in sent if name not in shown]
         return {"upsert": upsert, "remove": remove} if upsert or remove else {}
 

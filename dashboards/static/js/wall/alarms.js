@@ -11,8 +11,24 @@ export const place = (alarm, schools) => {
   return [school, alarm.room && alarm.room !== "-" ? t("room {room}", { room: alarm.room }) : ""].filter(Boolean).join(" · ");
 };
 
+// Schools cut off together are one entry: how many, and where.
+export const headline = (alarm) =>
+  alarm.members ? nt("{n} school cut off", "{n} schools cut off", alarm.members) : said(alarm, "title");
+
+export const places = (alarm, picture) =>
+  alarm.districts.map(({ code, schools, of }) => {
+    const name = picture.districts.get(code)?.short ?? t("elsewhere");
+    return `${name} ${number(schools)}/${number(of)}`;
+  }).join(" · ");
+
+const where = (alarm, picture) =>
+  alarm.members ? places(alarm, picture)
+    : [place(alarm, picture.schools).replace(/^Trường\s+/u, ""), said(alarm, "detail")].filter(Boolean).join(" · ");
+
 export const holder = (alarm) =>
-  alarm.state === "acknowledged" ? alarm.acknowledged_by || t("Acknowledged")
+  alarm.unacknowledged && alarm.unacknowledged < alarm.members
+    ? nt("{n} not acknowledged", "{n} not acknowledged", alarm.unacknowledged)
+    : alarm.state === "acknowledged" ? alarm.acknowledged_by || t("Acknowledged")
     : alarm.state === "returned_unacknowledged" ? t("Over, not acknowledged") : t("Not acknowledged");
 
 export class Alarms {
@@ -60,8 +76,8 @@ export class Alarms {
       className(made.shape, `shape ${alarm.severity}`);
       made.shape.setAttribute("aria-label", stateName(alarm.severity));
       made.row.dataset.alarm = alarm.id;
-      text(made.title, said(alarm, "title"));
-      text(made.where, [place(alarm, picture.schools).replace(/^Trường\s+/u, ""), said(alarm, "detail")].filter(Boolean).join(" · "));
+      text(made.title, headline(alarm));
+      text(made.where, where(alarm, picture));
       text(made.since, moment(alarm.raised_ms, nowMs));
       text(made.chip, holder(alarm));
     });
@@ -69,7 +85,8 @@ export class Alarms {
     const open = picture.figures.alarms_open ?? alarms.length;
     text(byId("alarms-count"), number(open));
     const returned = picture.figures.alarms_returned ?? 0;
-    const hiddenRows = Math.max(alarms.length, open) > this.shown.length;
+    const shown = this.shown.reduce((sum, alarm) => sum + (alarm.members ?? 1), 0);
+    const hiddenRows = alarms.length > this.shown.length || open > shown;
     text(byId("alarms-shown"), hiddenRows ? t("· the {n} most severe are shown", { n: number(this.shown.length) })
       : returned ? "· " + nt("{n} over, not acknowledged", "{n} over, not acknowledged", returned) : "");
     const merged = byId("alarms-suppressed");

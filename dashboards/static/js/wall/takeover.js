@@ -1,7 +1,7 @@
 // A new critical alarm takes the wall until somebody acknowledges it, or until everybody has seen it.
 import { byId, hidden, part, text } from "../dom.js";
 import { clockTime, nt, said, stopwatch, t } from "../words.js";
-import { place } from "./alarms.js";
+import { headline, place, places } from "./alarms.js";
 
 const SHOWN_FOR_MS = 60000;
 
@@ -19,9 +19,10 @@ export class Takeover {
     if (!alarm) return;
     const more = fresh.length > 1 ? " · " + nt("and {n} more", "and {n} more", fresh.length - 1) : "";
     text(part(this.node, "kind"), t("Critical alarm · {time}", { time: clockTime(alarm.raised_ms) }) + more);
-    text(part(this.node, "title"), `${said(alarm, "title")} – ${place(alarm, picture.schools)}`);
-    const district = picture.districts.get(picture.schools.get(alarm.school)?.district);
-    text(part(this.node, "text"), [district?.name, said(alarm, "detail")].filter(Boolean).join(" · "));
+    const district = picture.districts.get((alarm.districts?.[0].code) ?? picture.schools.get(alarm.school)?.district);
+    const where = alarm.members ? district?.name ?? "" : place(alarm, picture.schools);
+    text(part(this.node, "title"), [headline(alarm), where].filter(Boolean).join(" – "));
+    text(part(this.node, "text"), [alarm.members ? places(alarm, picture) : district?.name, said(alarm, "detail")].filter(Boolean).join(" · "));
     text(part(this.node, "age"), stopwatch(nowMs - alarm.raised_ms));
   }
 }
