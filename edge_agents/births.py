@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from devices.wire import sparkplug_b_pb2 as pb
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import BD_SEQ, REBIRTH
-from edge_agents.encoding import EPOCH, FIRST, POSITION, STORED, set_value
+from edge_agents.encoding import EPOCH, FAILURE, FIRST, POSITION, STORED, set_value
 from edge_agents.rules import UNSEEN
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def node_birth(node: Node, bd_seq: int, seq: int) -> bytes:
     _add(payload, REBIRTH, _BOOLEAN, False, now)
     _add_outbox(payload, node, now)
     _add(payload, STORED, _UINT64, node.outbox.stored, now)
+    _add(payload, FAILURE, _STRING, node.outbox.failure, now)
     _add(payload, "Properties/Software", _STRING, node.software, now)
     _add(payload, "Properties/Heartbeat", _UINT32, round(node.timing.heartbeat_s), now)
     _add(payload, "Properties/Simulated", _BOOLEAN, node.simulated, now)

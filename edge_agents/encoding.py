@@ -18,6 +18,8 @@ from devices.wire.datatypes import MASK as BITS
 from edge_agents.rules import Change, Columns
 
 EPOCH, POSITION, FIRST, STORED = "Outbox/Epoch", "Outbox/Position", "Outbox/First", "Outbox/Stored"
+FAILURE = "Outbox/Failure"
+"""Why the agent's disk takes nothing at present; empty if it does."""
 
 
 def data_body(columns: Columns, changes: Sequence[Change], *, is_history: bool = False) -> bytes:
@@ -70,6 +72,15 @@ def historical(body: bytes) -> bytes:
     return payload.SerializeToString()
 
 
+def transient(body: bytes, seq: int, ts_ms: int) -> bytes:
+    """A payload that shows these metrics and promises nothing: without position, not to be kept."""
+    payload = pb.Payload.FromString(body)
+    payload.timestamp, payload.seq = ts_ms, seq
+    for cell in payload.metrics:
+        cell.is_transient = True
+    return payload.SerializeToString()
+
+
 def moved(body: bytes, shift_ms: int) -> bytes:
     """The same metrics, their times moved; unchanged if the bytes are no metrics."""
     try:
@@ -79,6 +90,13 @@ def moved(body: bytes, shift_ms: int) -> bytes:
     for cell in payload.metrics:
         if cell.HasField("timestamp"):
             cell.timestamp = max(1, cell.timestamp + shift_ms)
+    return payload.SerializeToString()
+
+
+def text_body(name: str, value: str, ts_ms: int) -> bytes:
+    """One text of the node itself, encoded."""
+    payload = pb.Payload()
+    payload.metrics.add(name=name, timestamp=ts_ms, string_value=value)
     return payload.SerializeToString()
 
 

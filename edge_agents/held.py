@@ -82,6 +82,11 @@ class Outbox:
         return max(self.opened_at, self._sent) if self.proven else self.opened_at
 
     @property
+    def failure(self) -> str:
+        """Why the disk takes nothing at present; empty if it does."""
+        return self._file.failure
+
+    @property
     def dropped(self) -> int:
         """Payloads dropped because the outbox was full."""
         return self.row.dropped

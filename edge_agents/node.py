@@ -89,6 +89,7 @@ class Counters:
     commands_rejected: int = 0
     values_refused: int = 0
     clock_steps: int = 0
+    shown: int = 0
 
 
 class Device:
@@ -179,6 +180,8 @@ class Node:
             position = self.outbox.append(device_id, body)
             if position is None:
                 self.counters.values_refused += len(changes)
+                if self.session is not None:
+                    self.session.show(device_id, body)
             else:
                 device.reported.accept(changes)
                 if self.on_accepted is not None:

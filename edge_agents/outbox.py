@@ -70,6 +70,7 @@ class OutboxFile:
         self._last_commit = 0.0
         self._turn = asyncio.Lock()  # a batch is never built while the file is being exchanged
         self.commits = 0
+        self.failure = ""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._generation = Generation(path)
         try:
@@ -188,12 +189,17 @@ class OutboxFile:
                         async with self._turn:
                             await self._commit(dirty)
                         backoff.reset()
+                        if self.failure:
+                            log.warning("outbox %s is written again", self.path)
+                        self.failure = ""
                     except LedgerDamagedError as error:
                         self._dirty |= dirty
                         await self._exchange(ledger, str(error))
                 except (sqlite3.Error, OSError, LedgerDamagedError) as error:
                     self._dirty |= dirty
-                    log.error("outbox %s cannot be written (%s): trying again", self.path, error)
+                    if not self.failure:
+                        log.error("outbox %s cannot be written (%s): values are only shown", self.path, error)
+                    self.failure = str(error)
                     await asyncio.sleep(0.2 + backoff.next_s(rng))
                 self._last_commit = loop.time()
                 if self._dirty:

@@ -26,6 +26,8 @@ LIVE_MOST = 5_000
 AT_ONCE = 50
 """Payloads sent before other nodes of the process get their turn."""
 TICK_S = 1.0
+SHOWN_MOST = 500
+"""Payloads that the disk does not take and that wait to be shown; the newest stay."""
 
 
 class Control(Enum):
@@ -55,6 +57,9 @@ class Session:
         self._rebirth = False
         self._head = Head()
         self._live: deque[tuple[int, str, bytes | Control]] = deque()
+        self._shown = 0
+        self._failure_said = ""
+        self._only_shown: deque[tuple[str, bytes]] = deque(maxlen=SHOWN_MOST)
         self._data_topic = f"spBv1.0/{node.group}/%s/{node.node_id}"
         self._listener = Listener(node, client, self._ask_for_rebirth, self._take_answer, self._host_is_back)
         now = self._ms()
@@ -82,6 +87,11 @@ class Session:
             return
         self._live.append((position, device, body))
 
+    def show(self, device: str, body: bytes) -> None:
+        """Data that has no place on disk: it is shown, not kept."""
+        self._only_shown.append((device, body))
+        self.wake.set()
+
     def queue_control(self, control: Control, device: str) -> None:
         """A device was born or died; its place among the data is kept."""
         self._live.append((0, device, control))
@@ -90,6 +100,7 @@ class Session:
     def new_epoch(self) -> None:
         """The outbox has a new epoch: nobody was told yet what it holds."""
         self._live.clear()
+        self._shown = 0
         self._replay.begin(self._outbox.stored, self._outbox.position, self._ms())
         self._answered = True
         self._rebirth = True
@@ -126,6 +137,7 @@ class Session:
             if self._rebirth:
                 await self._births()
                 self._send_all_again()  # who could not read us may have taken nothing from us either
+            await self._show_what_waits()
             await self._drain_live()
             busy = await self._send_backlog() if self._answered else await self._ask()
             self._beat()
@@ -203,6 +215,24 @@ class Session:
             self._answered and item[0] <= self._outbox.durable and not self._outbox.renewing
         )
 
+    async def _show_what_waits(self) -> None:
+        """While the disk refuses, people see current values all the same; as data they go out once on disk."""
+        if self._outbox.failure != self._failure_said:
+            self._failure_said = self._outbox.failure
+            self._only_shown.append(("", text_body(FAILURE, self._failure_said, self.node.now_ms())))
+        if self._outbox.failure and self._answered:
+            waiting = [item for item in self._live if item[0] > max(self._shown, self._outbox.durable)]
+            for position, device_id, what in waiting:
+                self._shown = position
+                if isinstance(what, bytes):
+                    self._only_shown.append((device_id, what))
+        while self._only_shown and not self._rebirth:
+            device_id, body = self._only_shown.popleft()
+            message_type = MessageType.DDATA if device_id else MessageType.NDATA
+            payload = transient(body, self._next_seq(), self.node.now_ms())
+            await self.client.publish(self._topic(message_type, device_id), payload)
+            self.node.counters.shown += 1
+
     async def _drain_live(self) -> None:
         live, sent = self._live, 0
         while live and not self._rebirth and sent < AT_ONCE and self._sendable(live[0]):
@@ -214,6 +244,9 @@ class Session:
                     await (
                         self._device_birth(device) if what is Control.BIRTH else self._device_death(device)
                     )
+                continue
+            if position <= self._shown:  # seen already: what follows is history
+                self._replay.skipped_live(position)
                 continue
             now = self._ms()
             self._replay.sent_live(position, now)

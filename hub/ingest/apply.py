@@ -357,6 +357,9 @@ class Applier:
             ordinal = ordinal_of(metrics[0].long_value, message.position)
             metrics = metrics[2:]
             late = late or (bool(metrics) and metrics[0].is_historical)
+        elif metrics and metrics[0].is_transient:  # shown, not kept: its sender says so
+            self._values.take(device, metrics, sent_ms, received_ms, ordinal, store=False, live=True)
+            metrics = []
         elif past := [metric for metric in metrics if metric.is_historical]:
             self._values.take(device, past, sent_ms, received_ms, ordinal, store=True, live=False)
             metrics = [metric for metric in metrics if not metric.is_historical]

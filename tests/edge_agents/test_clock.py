@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import aiomqtt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agents.clock import STEP_MS, Steps
-from hub.ingest.acknowledge import stored_payload
 from tests.edge_agents.conftest import GROUP, NODE, Running, until
-from tests.hub.ingest.parts import Parts
+from tests.edge_agents.hub_in_hand import HubInHand, hub_in_hand, true_ms
+
+__all__ = ["hub_in_hand"]
 
 HOUR_MS = 3_600_000
 BACK_TO_1970_MS = -1_760_000_000_000
-
-
-def true_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class WrongClock:
@@ -34,51 +27,6 @@ class WrongClock:
 
     def __call__(self) -> int:
         return true_ms() + self.wrong_ms
-
-
-class HubInHand:
-    """The hub's decoder and applier behind a real broker; `away` is an outage."""
-
-    def __init__(self, client: aiomqtt.Client, folder: Path) -> None:
-        self.client, self.parts = client, Parts(folder, schools=(GROUP,))
-        self.away = False
-
-    async def listen(self) -> None:
-        async for message in self.client.messages:
-            topic = str(message.topic)
-            if self.away or "CMD/" in topic or "STATE/" in topic:
-                continue
-            self.parts.now_ms = true_ms()
-            self.parts.send(topic, bytes(message.payload))
-            self.parts.tick()
-            for node in self.parts.directory.nodes.values():
-                for epoch, known in node.positions.items():
-                    answer = stored_payload(epoch, known.through, true_ms())
-                    await self.client.publish(f"spBv1.0/{node.group}/NCMD/{node.id}", answer)
-
-    @property
-    def skew_ms(self) -> int:
-        return self.parts.directory.nodes[f"{GROUP}/{NODE}"].skew_ms
-
-    def samples(self) -> dict[float, int]:
-        """Temperature -> time in history."""
-        return {
-            float(value): row.ts_ms
-            for row in self.parts.rows
-            for place, value in zip(row.indices, row.values, strict=True)
-            if row.series.fields[place][0] == "Temperature" and isinstance(value, float)
-        }
-
-
-@pytest.fixture
-async def hub(broker: Any, tmp_path: Path) -> AsyncIterator[HubInHand]:
-    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
-        hub = HubInHand(client, tmp_path / "hub")
-        await client.subscribe("spBv1.0/#")
-        task = asyncio.create_task(hub.listen())
-        yield hub
-        task.cancel()
-        hub.parts.telemetry.close()
 
 
 async def observe(agent: Running, truth: dict[float, int], first: int, count: int) -> None:
@@ -100,8 +48,9 @@ def expect_true_times(hub: HubInHand, truth: dict[float, int], within_ms: int = 
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("wrong_ms", [HOUR_MS, -HOUR_MS, BACK_TO_1970_MS])
 async def test_a_wrong_clock_that_is_set_in_the_middle_of_a_backlog(
-    hub: HubInHand, running: Callable[..., Running], wrong_ms: int
+    hub_in_hand: HubInHand, running: Callable[..., Running], wrong_ms: int
 ) -> None:
+    hub = hub_in_hand
     clock, truth = WrongClock(wrong_ms), dict[float, int]()
     agent = running(now_ms=clock, steady_ms=true_ms).start()
     await until(lambda: agent.node.connected)
@@ -127,8 +76,9 @@ async def test_a_wrong_clock_that_is_set_in_the_middle_of_a_backlog(
 
 @pytest.mark.mosquitto
 async def test_a_clock_that_jumps_back_and_forth_while_all_is_well(
-    hub: HubInHand, running: Callable[..., Running]
+    hub_in_hand: HubInHand, running: Callable[..., Running]
 ) -> None:
+    hub = hub_in_hand
     clock, truth = WrongClock(), dict[float, int]()
     agent = running(now_ms=clock, steady_ms=true_ms).start()
     await until(lambda: agent.node.connected)
