@@ -12,6 +12,7 @@ import aiomqtt
 
 from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType
+from edge_agents import encoding
 from edge_agents.births import device_birth, device_death, node_birth
 from edge_agents.connection import post
 from edge_agents.encoding import STORED, Head, counter_body, historical
@@ -216,10 +217,12 @@ class Session:
         )
 
     async def _show_what_waits(self) -> None:
-        """While the disk refuses, people see current values all the same; as data they go out once on disk."""
+        """While the disk refuses, people see current values all the same; as data they go out later."""
         if self._outbox.failure != self._failure_said:
             self._failure_said = self._outbox.failure
-            self._only_shown.append(("", text_body(FAILURE, self._failure_said, self.node.now_ms())))
+            self._only_shown.append(
+                ("", encoding.text_body(encoding.FAILURE, self._failure_said, self.node.now_ms()))
+            )
         if self._outbox.failure and self._answered:
             waiting = [item for item in self._live if item[0] > max(self._shown, self._outbox.durable)]
             for position, device_id, what in waiting:
@@ -229,7 +232,7 @@ class Session:
         while self._only_shown and not self._rebirth:
             device_id, body = self._only_shown.popleft()
             message_type = MessageType.DDATA if device_id else MessageType.NDATA
-            payload = transient(body, self._next_seq(), self.node.now_ms())
+            payload = encoding.transient(body, self._next_seq(), self.node.now_ms())
             await self.client.publish(self._topic(message_type, device_id), payload)
             self.node.counters.shown += 1
 
