@@ -104,19 +104,18 @@ async def test_ten_thousand_rows_are_few_in_the_page(hub: Start, open_page: Open
     await expect(last.locator("a")).to_have_text(running.fleet.devices[-1]["name"], timeout=10_000)
     assert await page.locator(ROW).count() < 60
     assert running.fleet.asked["devices"] < 25, "pages on demand, not one by one"
-    # frames while it is thrown through the whole list: what is drawn a frame has to stay small
-    slow = await page.evaluate("""async () => {
-      const grid = document.getElementById("grid"), gaps = [];
-      let before = performance.now();
+    # thrown through the whole list, the same few rows are filled again: nothing is made while one scrolls
+    made = await page.evaluate("""async () => {
+      const grid = document.getElementById("grid"), seen = new Set();
       for (let i = 0; i < 60; i += 1) {
         grid.scrollTop = (grid.scrollHeight * i) / 60;
         await new Promise(requestAnimationFrame);
-        gaps.push(performance.now() - before);
-        before = performance.now();
+        await new Promise(requestAnimationFrame);
+        for (const row of grid.querySelectorAll(".space .device-row")) seen.add(row);
       }
-      return gaps.sort((a, b) => a - b)[30];
+      return seen.size;
     }""")
-    assert slow < 50, f"{slow:.0f} ms a frame"
+    assert made < 80
 
 
 async def test_filters_stand_in_the_address_and_the_way_back_works(hub: Start, open_page: Open) -> None:
@@ -223,7 +222,7 @@ async def test_a_chart_breaks_at_a_gap_and_zooms(hub: Start, open_page: Open) ->
     assert 2 * 3_600_000 < int(query["to"]) - int(query["from"]) < 10 * 3_600_000
     export = page.locator(".foot a").first
     await expect(export).to_have_attribute(
-        "href", re.compile(f"start={query['from']}.*metric=CO2&metric=Water")
+        "href", re.compile(f"start={query['from']}&end={query['to']}&tier=5m&format=csv")
     )
     await page.locator("#chart svg.chart").focus()
     await page.keyboard.press("Escape")

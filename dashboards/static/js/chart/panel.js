@@ -2,7 +2,7 @@
 import { svg } from "../dom.js";
 import { number } from "../words.js";
 import { extent, scale, timeTicks, valueTicks } from "./scale.js";
-import { bandPath, meanPath, stretches } from "./shapes.js";
+import { bandPath, meanPath, pointPath, stretches } from "./shapes.js";
 
 export const LEFT = 58;
 export const RIGHT = 14;
@@ -41,7 +41,8 @@ function drawCurve(node, series, x, how, bottom, width) {
   const { ticks, digits } = valueTicks(range[0], range[1], Math.max(2, Math.floor((bottom - TOP) / 28)));
   for (const value of ticks)
     node.append(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }), svg("text", { class: "tick", x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, number(value, digits)));
-  node.append(inside(width, bottom + 2, svg("path", { class: "band", d: bandPath(series.items, x, y, how) }), svg("path", { class: "mean", d: meanPath(series.items, x, y, how) })));
+  node.append(inside(width, bottom + 2, svg("path", { class: "band", d: bandPath(series.items, x, y, how) }), svg("path", { class: "mean", d: meanPath(series.items, x, y, how) }),
+    svg("path", { class: "points", d: pointPath(series.items, x, y, how) })));
   let named = Infinity;
   for (const { at, severity, side } of limits.filter((limit) => limit.at >= range[0] && limit.at <= range[1]).sort((a, b) => a.at - b.at)) {
     node.append(svg("line", { class: `limit ${severity}`, x1: LEFT, x2: width - RIGHT, y1: y(at), y2: y(at) }));

@@ -19,14 +19,17 @@ export function meanPath(items, x, y, { stepMs, endMs }) {
   const half = (stepMs ?? 0) / 2;
   return runs(items).map((run) => {
     if (stepMs) {
-      const [first, ...rest] = run.map((item) => `${round(x(item.ts_ms + half))} ${round(y(item.value))}`);
-      return `M${first}${rest.length ? rest.map((point) => `L${point}`).join("") : "h.01"}`;
+      return `M${run.map((item) => `${round(x(item.ts_ms + half))} ${round(y(item.value))}`).join("L")}`;
     }
     const steps = run.slice(1).map((item) => `H${round(x(item.ts_ms))}V${round(y(item.value))}`);
     const after = items[items.indexOf(run.at(-1)) + 1]?.ts_ms ?? endMs;
     return `M${round(x(run[0].ts_ms))} ${round(y(run[0].value))}${steps.join("")}H${round(x(after))}`;
   }).join("");
 }
+
+// A step alone between two gaps has no line: a point.
+export const pointPath = (items, x, y, { stepMs }) =>
+  (stepMs ? runs(items).filter((run) => run.length === 1) : []).map(([item]) => `M${round(x(item.ts_ms + stepMs / 2))} ${round(y(item.value))}h.01`).join("");
 
 export function bandPath(items, x, y, { stepMs }) {
   const half = (stepMs ?? 0) / 2;

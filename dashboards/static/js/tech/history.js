@@ -1,6 +1,6 @@
 // The chart of a device: which metrics, over which range, and the same range as files.
 import { byId, element, hidden } from "../dom.js";
-import { clockTime, moment, t } from "../words.js";
+import { clockTime, language, moment, t } from "../words.js";
 import { at, get } from "../console/api.js";
 import { shown, vocabulary } from "../console/facts.js";
 import { Chart } from "../chart/chart.js";
@@ -129,8 +129,9 @@ export class HistoryPart {
 
   footer(series, start, end, some) {
     const file = (format) => {
-      const query = new URLSearchParams({ ...this.id, start, end, format });
-      for (const one of series) query.append("metric", one.name);
+      const query = new URLSearchParams({ ...this.id, start, end, tier: series[0].tier ?? "raw", format });
+      if (series.length === 1) query.set("metric", series[0].name); // else all of the device: a file names one or every metric
+      if (format === "csv" && language === "vi") query.set("decimal", "comma"); // opens in Vietnamese spreadsheets as it is
       return element("a", { href: `/api/v1/telemetry/export?${query}`, download: "" }, format === "csv" ? t("CSV of this range") : t("Parquet of this range"));
     };
     const tiers = [...new Set(series.map((one) => TIERS()[one.tier] ?? one.tier).filter(Boolean))].join(", ");

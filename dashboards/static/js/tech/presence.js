@@ -8,6 +8,7 @@ import { Section } from "./section.js";
 
 const DAYS = 7;
 const DAY_MS = 86400000;
+const LEAST_MS = 3600000;
 const EVENTS = 100;
 const HEIGHT = 46;
 
@@ -15,9 +16,10 @@ const HEIGHT = 46;
 const lasting = (events, nowMs) => events.map((event, i) => ({ ...event, to: i ? events[i - 1].since_ms : nowMs })).filter((event) => event.to >= event.since_ms);
 
 function strip(events, nowMs, width) {
-  const from = nowMs - DAYS * DAY_MS;
+  // of something new there is nothing to see in a week's strip
+  const from = Math.max(nowMs - DAYS * DAY_MS, Math.min(nowMs - LEAST_MS, events.at(-1)?.since_ms ?? 0));
   const x = scale(from, nowMs, 0, width);
-  const node = svg("svg", { class: "chart", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": t("Presence of the last {n} days", { n: DAYS }) });
+  const node = svg("svg", { class: "chart", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": t("Presence of the last {age}", { age: age(nowMs - from) }) });
   for (const event of events.filter((one) => one.to > from))
     node.append(svg("rect", { class: `stretch ${event.state}`, x: Math.max(0, x(event.since_ms)), width: Math.max(1.5, x(event.to) - Math.max(0, x(event.since_ms))), y: event.state === "born" ? 6 : 2, height: event.state === "born" ? 14 : 22 },
       svg("title", {}, [presenceName(event.state), moment(event.since_ms, nowMs)].join(" · "))));

@@ -44,9 +44,10 @@ export class Section {
   }
 }
 
+// Why there is nothing to show, in the visitor's language where the hub's own words would be in English.
 export const reason = (problem) =>
-  problem.status === 403 ? t("You may not see this.") : problem.status === 0 ? t("The hub did not answer.")
-    : problem.status === 404 && !problem.document?.detail ? t("The hub does not offer this.") : problem.message;
+  problem.status === 403 ? t("You may not see this.") : problem.status === 0 || problem.status >= 500 ? t("The hub did not answer.")
+    : problem.status === 404 ? t("This is not there, or you may not see it.") : problem.message;
 
 // What has not changed is not drawn again: focus and place stay. part(content): what is looked at
 export const once = (part, draw) => (content, body) => {

@@ -52,7 +52,7 @@ export function trafficPart(id) {
     const status = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json, text/event-stream" }, signal: AbortSignal.timeout(RETRY_MS) })
       .then((answer) => (answer.body?.cancel(), answer.status), () => 0);
     if (!details.open) return;
-    say("failed", status === 200 ? t("The hub did not answer. Trying again by itself.") : reason({ status, message: t("The hub did not answer.") }));
+    say("failed", status === 200 ? t("The hub did not answer. Trying again by itself.") : reason({ status, message: "" }));
     timer = setTimeout(open, RETRY_MS);
   }
 

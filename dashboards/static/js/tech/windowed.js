@@ -2,6 +2,7 @@
 // when they come near, one after the other, because each names where the next begins.
 import { element, hidden, part, text } from "../dom.js";
 import { clockTime, t } from "../words.js";
+import { reason } from "./section.js";
 
 const OVERSCAN = 6;
 const PREFETCH_ROWS = 50;
@@ -152,7 +153,7 @@ export class WindowedList {
   }
 
   fail(problem) {
-    const why = problem.status === 403 ? t("You may not see this.") : problem.status === 0 ? t("The hub did not answer.") : problem.message;
+    const why = reason(problem);
     if (!this.pages.length) this.say("failed", why);
     else this.say("stale", [why, t("Shown as of {time}.", { time: clockTime(this.seenMs) })].join(" "));
   }
