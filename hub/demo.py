@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
+from devices import province
 from hub.broker import LOOPBACK_HOSTS, find_mosquitto, loopback_config, port_is_free, unused_port
 from hub.demo_records import SCHOOL_ZONE, DemoLogin, prepare
 from hub.probes import SchoolsHeard, http_problem, mqtt_problem
@@ -138,7 +139,7 @@ async def _start(
         await _until(lambda: http_problem(f"{_address(settings)}/readyz"), children["web"], READY_WITHIN_S)
         console.print(f"[green]✓[/] Hub ready on {_address(settings)}")
         crew.start(children["schools"])
-        heard = SchoolsHeard()
+        heard = SchoolsHeard({school.code for school in province.schools(schools)})
 
         async def missing() -> str | None:
             status.update(f"Opening the schools: {len(heard)} of {schools} have reported …")

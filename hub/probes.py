@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from collections.abc import Collection
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -46,9 +47,13 @@ async def http_problem(url: str) -> str | None:
 
 
 class SchoolsHeard:
-    """Counts the schools whose agent the hub has shown as born in its live mirror since listening began."""
+    """Counts the schools whose agent the hub has shown as born in its live mirror since listening began.
 
-    def __init__(self) -> None:
+    `among` are the codes that count; None: all. Offices report too and are no schools.
+    """
+
+    def __init__(self, among: Collection[str] | None = None) -> None:
+        self._among = among
         self._born: set[str] = set()
 
     def __len__(self) -> int:
@@ -57,7 +62,9 @@ class SchoolsHeard:
     def take(self, topic: str, payload: bytes) -> None:
         """Takes one document of the mirror; what was born and is cut off since has reported all the same."""
         if payload and json.loads(payload).get("presence", {}).get("state") == "born":
-            self._born.add(topic.split("/")[2])
+            school = topic.split("/")[2]
+            if self._among is None or school in self._among:
+                self._born.add(school)
 
     async def listen(self, url: str) -> None:
         """Reads the mirror until cancelled; connects again after every loss."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.alarms import service as alarms
@@ -90,10 +90,14 @@ class Records:
                 await alarms.record_changes(session, effects.alarms)
 
     async def decisions(self) -> tuple[dict[tuple[str, str], Claim], frozenset[str]]:
-        """Read who claimed which node, and the codes of all schools."""
+        """Read who claimed which node, and the codes of all units that report, such as schools.
+
+        An office that was abolished keeps its building, its conference room and the node in it.
+        """
         async with self._database.read() as session:
             claims = await registry.claims(session)
-            schools = await session.scalars(select(Unit.code).where(Unit.valid_to.is_(None)))
+            reports = or_(Unit.valid_to.is_(None), Unit.kind == "office")
+            schools = await session.scalars(select(Unit.code).where(reports))
             return claims, frozenset(schools)
 
     async def open_alarms(self) -> list[Alarm]:

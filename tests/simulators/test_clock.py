@@ -40,3 +40,18 @@ def test_a_compressed_clock_runs_faster(now_ms: int, later_ms: int) -> None:
 def test_a_wrong_clock_is_named_with_its_fix(text: str) -> None:
     with pytest.raises(ClockError, match=r"clock: .*write"):
         parse_clock(text, 1_700_000_000_000)
+
+
+@given(instants, st.sampled_from(["real", "compressed:60x@06:30", "compressed:600x", "shifted:13:00"]))
+def test_a_stamped_run_is_of_a_school_day_that_is_over(now_ms: int, text: str) -> None:
+    clock = parse_clock(text, now_ms)
+    duration_s = clock.seconds_until(17, 30)
+    stamped = clock.stamped(duration_s, now_ms)
+    assert stamped.is_stamped
+    end_ms = stamped.school_ms(now_ms + round(duration_s * 1000))
+    assert end_ms <= now_ms
+    assert local_time(stamped.school_started_ms).weekday < SATURDAY
+    assert local_time(stamped.school_started_ms).second == local_time(clock.school_started_ms).second
+    end = local_time(end_ms).second
+    assert min(abs(end - 17.5 * 3600), abs(end - 17.5 * 3600 - 86_400)) < 2
+    assert 0 < duration_s <= 86_400 / clock.factor

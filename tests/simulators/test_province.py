@@ -10,7 +10,7 @@ from devices.kind import kinds
 from devices.province import schools
 from simulators.burst import Burst
 from simulators.clock import SchoolClock
-from simulators.plan import plan_province
+from simulators.plan import offices, plan_province
 from simulators.province import Member, Province
 from simulators.scenario import Scenario, load_scenario, read_scenario
 from simulators.school import LivingSchool
@@ -149,6 +149,39 @@ def test_a_burst_keeps_to_its_count_and_spreads_over_schools() -> None:
     assert leaks[True] > 50
     assert leaks[False] > 50
     assert repeats < 3000 * 0.05, "a change changes something"
+
+
+def test_the_bad_day_cuts_one_district_and_sixty_schools_at_once_who_come_back_at_once() -> None:
+    scenario = load_scenario(_path("bad_day"))
+    assert scenario.offices
+    plans = plan_province([*schools(), *offices()], 1, devices_per_school=1)
+    links = [Log() for _ in plans]
+    members = [
+        Member(LivingSchool(plan, KINDS, 1, ageing=False), link)
+        for plan, link in zip(plans, links, strict=True)
+    ]
+    clock = SchoolClock(MONDAY_0905_MS, MONDAY_0905_MS, 60)
+    one = Province(members, clock, scenario, 1, poll_s=60)
+    district = {plan.school.code for plan in plans if plan.school.district_code == "706"}
+    away: list[set[str]] = []
+    for second in range(20):  # of real time, sixty times as fast
+        one.tick(0, MONDAY_0905_MS + second * 1000)
+        away.append({plan.school.code for plan, member in zip(plans, members, strict=True) if member.cuts})
+    assert away[0] == set()
+    assert away[2] == district
+    assert "PGD-706" in district
+    ring = away[6] - district
+    assert 45 <= len(ring) <= 60, "sixty at once, some of them in the district that is cut already"
+    assert away[6] == away[9]
+    assert away[11] == district
+    assert away[17] == set()
+    assert all(link.events.count("cut") == link.events.count("restore") for link in links)
+
+
+def test_all_schools_vanish_and_come_back_in_the_variant_of_the_benchmark() -> None:
+    one, links = province(load_scenario(_path("bad_day_all")), 24)
+    run(one, 200)
+    assert all(link.events == ["cut", "restore"] for link in links)
 
 
 def _path(name: str) -> Any:

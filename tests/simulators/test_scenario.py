@@ -87,3 +87,12 @@ def test_shipped_scenarios_are_sound(path: Path) -> None:
 def test_the_promised_scenarios_are_there() -> None:
     promised = {"normal_day", "morning_with_faults", "flood", "fibre_cut", "power_cut"}
     assert promised <= {path.stem for path in SHIPPED}
+
+
+def test_a_scenario_says_what_the_province_is_made_of() -> None:
+    plain = read_scenario({"title": "t"})
+    assert (plain.offices, plain.devices_per_school) == (False, None)
+    large = read_scenario({"title": "t", "offices": True, "devices_per_school": 20})
+    assert (large.offices, large.devices_per_school) == (True, 20)
+    with pytest.raises(ScenarioError, match=r"devices_per_school .*write a number of devices"):
+        read_scenario({"title": "t", "devices_per_school": "many"})
