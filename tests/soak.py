@@ -1,6 +1,6 @@
-"""A long run of the demo that watches memory, open files and the hub's own counters of loss.
+"""Long runs: the demo watched for growth and loss, processes killed, the hub away, codec and ingest fuzzed.
 
-Ends with exit code 1 when a process grows without end, dies, or the hub counts anything lost.
+Every part that was asked for runs to its end; a table says what came of each. Exit code 1 if any failed.
 """
 
 import argparse
@@ -13,13 +13,17 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from hub.broker import unused_port
+from hub.broker import find_mosquitto, unused_port
 from hub.probes import mqtt_client
+from tests.conftest import Broker
+from tests.faults.outage import outage
+from tests.faults.rig import Hub, Sender, names
 
 # what may never be other than zero in a demo: nothing there is meant to be lost
 LOSSES = ("lost_declared", "inbox_dropped", "quarantined", "records_dropped", "broker_dropped")
@@ -97,34 +101,62 @@ def watch(demo: psutil.Popen, mqtt_port: int, minutes: float, every_s: float) ->
     return wrong
 
 
-def storm(minutes: float) -> int:
+def storm(minutes: float) -> list[str]:
     """Repeats the fault tests until the time is over or one fails; every round kills at other moments."""
     end_s, rounds = time.monotonic() + minutes * 60, 0
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/faults"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "tests/faults",
+        "tests/edge_agents/test_full_disk.py",
+    ]
     while rounds == 0 or time.monotonic() < end_s:
         if subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode != 0:
-            sys.stdout.write(f"round {rounds + 1} failed\n")
-            return 1
+            return [f"round {rounds + 1} failed"]
         rounds += 1
     sys.stdout.write(f"{rounds} rounds of faults, nothing acknowledged was lost\n")
-    return 0
+    return []
 
 
-def main() -> int:
+def away(nodes: int, down_s: float) -> list[str]:
+    """Stops a hub while so many real agents go on for `down_s`; returns what went wrong after its return."""
+    program = find_mosquitto()
+    if program is None:
+        return ["mosquitto is not installed"]
+    with tempfile.TemporaryDirectory(prefix="hub-soak-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # Mosquitto gives up root before it opens files
+        broker = Broker(program, folder)
+        hub = Hub(broker.url, folder / "hub").start()
+        agents = Sender(broker.port, folder / "agents", names(nodes), nodes).start()
+        try:
+            outcome = outage(broker.port, hub, agents, down_s)
+        except AssertionError as error:
+            return [str(error)]
+        finally:
+            for process in (agents.process, hub.process):
+                if process is not None and process.running:
+                    process.kill()
+            broker.kill()
+        sys.stdout.write(f"{outcome}\n")
+        return outcome.wrong(drained_s=60)
+
+
+def fuzzed(seconds: int) -> list[str]:
+    """Runs every fuzz target for so long."""
+    command = [sys.executable, "-m", "tests.fuzz", "--seconds", str(seconds)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], check=False)
+    return ["an input was found that codec or ingest cannot bear"] if done.returncode else []
+
+
+def watched(minutes: float, schools: int, every_s: float) -> list[str]:
     """Runs the demo and watches it."""
-    parser = argparse.ArgumentParser(prog="./run soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--schools", type=int, default=24)
-    parser.add_argument("--every-s", type=float, default=10, help="seconds between two samples")
-    parser.add_argument(
-        "--faults", action="store_true", help="kill and restore processes instead of watching"
-    )
-    options = parser.parse_args()
-    if options.faults:
-        return storm(options.minutes)
     http_port, mqtt_port = unused_port(), unused_port()
     with tempfile.TemporaryDirectory(prefix="hub-soak-") as folder:
-        command = [sys.executable, "-m", "hub.cli", "demo", "--schools", str(options.schools)]
+        command = [sys.executable, "-m", "hub.cli", "demo", "--schools", str(schools)]
         command += ["--http-port", str(http_port), "--mqtt-port", str(mqtt_port), "--data-dir", folder]
         demo = psutil.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -134,13 +166,39 @@ def main() -> int:
                 sys.stdout.write(line)
                 if "Ctrl-C" in line:
                     break
-            wrong = watch(demo, mqtt_port, options.minutes, options.every_s)
+            return watch(demo, mqtt_port, minutes, every_s)
         finally:
             demo.terminate()
             demo.wait(60)
-    for line in wrong or ["nothing grew and nothing was lost"]:
-        sys.stdout.write(line + "\n")
-    return 1 if wrong else 0
+
+
+def main() -> int:
+    """Runs what was asked for, one part after the other; without a choice the demo is watched."""
+    parser = argparse.ArgumentParser(prog="./run soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60, help="of watching the demo, or of --faults")
+    parser.add_argument("--schools", type=int, default=24)
+    parser.add_argument("--every-s", type=float, default=10, help="seconds between two samples")
+    parser.add_argument("--faults", action="store_true", help="the fault tests, again and again")
+    parser.add_argument("--fuzz-s", type=int, help="fuzz each target for so many seconds")
+    parser.add_argument("--outage-s", type=float, help="stop the hub for so long while all agents go on")
+    parser.add_argument("--nodes", type=int, default=445, help="agents of --outage-s")
+    options = parser.parse_args()
+    parts: dict[str, Callable[[], list[str]]] = {}
+    if options.fuzz_s:
+        parts["fuzz"] = lambda: fuzzed(options.fuzz_s)
+    if options.outage_s:
+        parts["outage"] = lambda: away(options.nodes, options.outage_s)
+    if options.faults:
+        parts["faults"] = lambda: storm(options.minutes)
+    parts = parts or {"watch": lambda: watched(options.minutes, options.schools, options.every_s)}
+    table = []
+    for name, run in parts.items():
+        began_s = time.monotonic()
+        wrong = run()
+        table.append((name, time.monotonic() - began_s, wrong))
+    for name, took_s, wrong in table:
+        sys.stdout.write(f"{name:8} {took_s:7.0f} s  {'; '.join(wrong) or 'ok'}\n")
+    return 1 if any(wrong for _, _, wrong in table) else 0
 
 
 if __name__ == "__main__":
