@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,36 +67,6 @@ def test_a_full_disk(broker: Any, small_disk: SmallDisk, hub: Hub, sender: Calla
     positions = hub.positions_on_disk()
     for (_, epoch), known in positions.items():
         assert known.through >= agent.now.stored[agent.nodes[0]].get(epoch, 0)
-
-
-def test_a_disk_that_became_read_only(broker: Any, hub: Hub, sender: Callable[..., Sender]) -> None:
-    hub.start()
-    agent = sender(nodes=1, per_s=300).start()
-    agent.wait_for_progress(1)
-    folder = hub.data_dir / "ingest-0"
-    files = ReadOnly(*(path for path in folder.iterdir() if path.is_file()))
-    expect_trouble_said_and_over(
-        broker.port, hub, agent, files.__enter__, lambda: files.__exit__(None, None, None)
-    )
-
-
-def test_a_full_disk_at_the_end_and_at_the_start(
-    broker: Any, small_disk: SmallDisk, hub: Hub, sender: Callable[..., Sender]
-) -> None:
-    """It ends when asked, a start on a full disk says why in one line, and with space all goes on."""
-    hub.start()
-    agent = sender(nodes=1, per_s=300).start()
-    agent.wait_for_progress(200)
-    small_disk.fill()
-    until(lambda: status(broker.port)["journal_failure"], 30, "journal_failure in the status")
-    began_s = time.monotonic()
-    hub.stop()
-    assert time.monotonic() - began_s < 15
-    small_disk.free()
-    hub.start()
-    agent.wait_for_progress(200)
-    agent.drain()
-    expect_stored_once(hub, agent.must_arrive())
 
 
 def test_only_the_telemetry_and_the_database_are_read_only(

@@ -31,9 +31,9 @@ def fuzz(target: str, seconds: int, found: Path) -> tuple[str, list[Path]]:
     with tempfile.TemporaryDirectory(prefix="hub-corpus-") as folder:
         TARGETS[target](Path(folder))
         command = [
-            sys.executable, "-m", f"tests.fuzz.{target}", folder, f"-max_total_time={seconds}", "-max_len=65536",
-            f"-timeout={_ONE_INPUT_S}", f"-rss_limit_mb={_MEMORY_MB}", f"-artifact_prefix={found}/{target}-",
-            "-print_final_stats=1",
+            sys.executable, "-m", f"tests.fuzz.{target}", folder, f"-max_total_time={seconds}",
+            "-max_len=65536", f"-timeout={_ONE_INPUT_S}", f"-rss_limit_mb={_MEMORY_MB}",
+            f"-artifact_prefix={found}/{target}-", "-print_final_stats=1",
         ]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     new = sorted(set(found.glob(f"{target}-*")) - before)
