@@ -104,7 +104,7 @@ def watch(demo: psutil.Popen, mqtt_port: int, minutes: float, every_s: float) ->
 def storm(minutes: float) -> list[str]:
     """Repeats the fault tests until the time is over or one fails; every round kills at other moments."""
     end_s, rounds = time.monotonic() + minutes * 60, 0
-    what = ["tests/faults", "tests/faults/long_disk.py", "tests/edge_agents/test_full_disk.py"]
+    what = ["-o", "python_files=test_*.py long_*.py", "tests/faults", "tests/edge_agents/test_full_disk.py"]
     command = [sys.executable, "-m", "pytest", "-q", "-x", *what]
     while rounds == 0 or time.monotonic() < end_s:
         if subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode != 0:
