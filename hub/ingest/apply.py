@@ -26,6 +26,7 @@ from hub.ingest.presence import Attendance
 from hub.ingest.rebirth import RebirthRequests
 from hub.ingest.sessions import BirthError, Directory, metrics_of
 from hub.ingest.values import Values
+from hub.organisation.rules import RoomSeen
 from hub.registry.rules import DeviceSeen, NodeSeen
 from hub.telemetry.port import Row
 
@@ -306,6 +307,7 @@ class Applier:
         self.effects.devices[node.group, node.id, device.id] = DeviceSeen(
             node.group, node.id, device.id, device.kind_id, device.shown_room, device.name, node.claimed
         )
+        self._learn_room(device)
         if problem:
             self._odd(message, problem, received_ms, ordinal)
         try:
@@ -314,6 +316,12 @@ class Applier:
             self._gaps.end(device, received_ms)  # one bad metric does not leave the others in a gap
         if node.held:
             self._release_held(node)
+
+    def _learn_room(self, device: Device) -> None:
+        """Note the type of the room a device says it is in; where a person put the node, it knows none."""
+        if device.room_type and device.node.claimed and device.claimed_room is None and device.room != "-":
+            school = self._directory.school_of(device.node)
+            self.effects.rooms[school, device.room] = RoomSeen(school, device.room, type=device.room_type)
 
     def _node_death(self, payload: Payload, node: Node, received_ms: int) -> None:
         if node.itself.birth is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hub.alarms.rules import AlarmChange
 from hub.ingest.decode import Message
+from hub.organisation.rules import RoomSeen
 from hub.registry.rules import DeviceSeen, NodeSeen, PresenceChange, Quarantined
 
 _QUARANTINE_PER_SENDER = 50
@@ -20,12 +21,14 @@ class Effects:
 
     nodes: dict[tuple[str, str], NodeSeen] = field(default_factory=dict)
     devices: dict[tuple[str, str, str], DeviceSeen] = field(default_factory=dict)
+    rooms: dict[tuple[str, str], RoomSeen] = field(default_factory=dict)
     presence: list[PresenceChange] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
     alarms: list[AlarmChange] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.nodes or self.devices or self.presence or self.quarantine or self.alarms)
+        facts = (self.nodes, self.devices, self.rooms, self.presence, self.quarantine, self.alarms)
+        return any(facts)
 
 
 class QuarantineGate:

@@ -72,7 +72,7 @@ class Device:
 
     __slots__ = (
         "birth", "claimed_room", "dirty", "gap_is_own", "gap_ms", "id", "kind", "kind_id", "name",
-        "node", "presence", "published_ms", "room", "series", "slots", "templates", "topic",
+        "node", "presence", "published_ms", "room", "room_type", "series", "slots", "templates", "topic",
     )  # fmt: skip
 
     def __init__(self, node: Node, device_id: str, series: Series) -> None:
@@ -85,6 +85,7 @@ class Device:
         self.kind_id = "edge_node" if not device_id else "unknown"
         self.name = ""
         self.room = "-"
+        self.room_type = ""
         self.claimed_room: str | None = None
         self.presence = Presence(STALE, "never_born", 0)
         self.birth: bytes | None = None

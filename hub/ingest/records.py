@@ -13,6 +13,7 @@ from hub.alarms import service as alarms
 from hub.alarms.rules import Alarm, AlarmChange
 from hub.database import Database
 from hub.ingest.effects import Effects
+from hub.organisation import service as organisation
 from hub.organisation.tables import Unit
 from hub.registry import service as registry
 from hub.registry.rules import Claim
@@ -37,13 +38,15 @@ class Records:
         pending = self._pending
         pending.nodes.update(effects.nodes)
         pending.devices.update(effects.devices)
+        pending.rooms.update(effects.rooms)
         room = _MAX_PENDING - len(pending.presence) - len(pending.quarantine)
         self.dropped += max(0, len(effects.presence) + len(effects.quarantine) - room)
         pending.presence += effects.presence[: max(0, room)]
         pending.quarantine += effects.quarantine[: max(0, room - len(effects.presence))]
         pending.alarms += effects.alarms
         changes = effects.alarms[:]
-        for part in (effects.nodes, effects.devices, effects.presence, effects.quarantine, effects.alarms):
+        parts = (effects.nodes, effects.devices, effects.rooms)
+        for part in (*parts, effects.presence, effects.quarantine, effects.alarms):
             part.clear()
         return changes
 
@@ -82,6 +85,8 @@ class Records:
                 await registry.record_nodes(session, effects.nodes.values())
             if effects.devices:
                 await registry.record_devices(session, effects.devices.values())
+            if effects.rooms:
+                await organisation.record_rooms(session, effects.rooms.values())
             if effects.presence:
                 await registry.record_presence(session, effects.presence)
             if effects.quarantine:

@@ -130,6 +130,7 @@ class Directory:
         device.kind_id = str(about.get("Properties/Kind") or "unknown")
         device.kind = self._kinds.get(device.kind_id)
         device.room = _level(str(about.get("Properties/Room") or "-"))
+        device.room_type = str(about.get("Properties/Room Type") or "")[:32].replace("\x00", "")
         device.name = str(about.get("Properties/Name") or "")
         problem = self._declare(node, device, payload)
         device.birth = raw

@@ -60,8 +60,12 @@ def root_of_list() -> str:
 
 
 async def record_rooms(session: AsyncSession, rooms: Iterable[RoomSeen]) -> None:
-    """Stores rooms of known schools, once each; what is known about a room stays, what is new is added."""
-    seen = sorted(rooms, key=lambda room: (room.school, room.code))
+    """Stores rooms of known schools, once each; what is known about a room stays, what is new is added.
+
+    A room without a type takes the one it is seen with.
+    """
+    by_code = {(room.school, room.code): room for room in sorted(rooms, key=lambda room: bool(room.type))}
+    seen = [by_code[key] for key in sorted(by_code)]
     known = set((await session.execute(select(Unit.code))).scalars())
     rows = [
         {
@@ -75,7 +79,12 @@ async def record_rooms(session: AsyncSession, rooms: Iterable[RoomSeen]) -> None
         if room.school in known and 0 < len(room.code) <= 64
     ]
     if rows:
-        statement = insert_into(session, Room).on_conflict_do_nothing()
+        insert = insert_into(session, Room)
+        statement = insert.on_conflict_do_update(
+            index_elements=[Room.school_code, Room.code],
+            set_={"type": insert.excluded.type},
+            where=(Room.type == "") & (insert.excluded.type != ""),
+        )
         await (await session.connection()).execute(statement, rows)
 
 

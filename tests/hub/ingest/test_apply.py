@@ -269,3 +269,12 @@ def test_a_will_is_an_alarm_at_once(parts: Parts) -> None:
     parts.send(sender.topic("NDEATH"), ndeath_payload(0))
     parts.tick(6)
     assert "without goodbye" in parts.effects.alarms[0].alarm.detail_en
+
+
+def test_a_birth_tells_the_type_of_its_room(parts: Parts) -> None:
+    sender = Sender(parts).born()
+    words = {"Kind": "room_air", "Room": "P101", "Room Type": "library"}
+    about = [MetricValue(f"Properties/{n}", datatype=DataType.String, value=v) for n, v in words.items()]
+    sender.send("DBIRTH", "air", [*sender.about_outbox(0), *about])
+    assert parts.effects.rooms["S1", "P101"].type == "library"
+    assert "Properties/Room Type" not in parts.directory.nodes["S1/n1"].devices["air"].slots

@@ -64,3 +64,23 @@ async def test_rooms_are_learned_once_and_only_of_known_schools(database: Databa
         assert [
             (room.school_code, room.code) for room in (await session.execute(select(Room))).scalars()
         ] == [(school, "P101")]
+
+
+async def test_a_room_takes_the_first_type_it_is_seen_with_and_keeps_it(database: Database) -> None:
+    async def types() -> dict[str, str]:
+        async with database.read() as session:
+            return {room.code: room.type for room in (await session.execute(select(Room))).scalars()}
+
+    async with database.write() as session:
+        (school, *_) = await service.seed_province(session, TODAY, 1)
+    seen = [
+        [RoomSeen(school, "P101"), RoomSeen(school, "P102", type="library")],
+        [RoomSeen(school, "P101", type="vr_room"), RoomSeen(school, "P101"), RoomSeen(school, "P102")],
+        [RoomSeen(school, "P101", type="hall")],
+    ]
+    shown = []
+    for rooms in seen:
+        async with database.write() as session:
+            await service.record_rooms(session, rooms)
+        shown.append(await types())
+    assert shown == [{"P101": "", "P102": "library"}] + 2 * [{"P101": "vr_room", "P102": "library"}]
