@@ -35,7 +35,7 @@ GROWTH_FILES = 20
 def name_of(process: psutil.Process) -> str:
     """Names a process by what it was started for."""
     line = process.cmdline()
-    for word in ("ingest", "control,web", "simulate"):
+    for word in ("ingest", "control", "web", "simulate"):
         if word in line:
             return word
     return Path(line[0]).name if line else "gone"

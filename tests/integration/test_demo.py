@@ -106,7 +106,7 @@ def test_it_opens_shows_and_stops(open_demo: Callable[..., Demo]) -> None:
         assert answer.is_success, answer.text
 
     children = demo.process.children(recursive=True)
-    assert len(children) == 4
+    assert len(children) == 5  # broker, three roles, schools
     demo.process.send_signal(signal.SIGINT)
     assert demo.process.wait(30) == 0
     _all_gone(children)
