@@ -58,6 +58,8 @@ def test_marks_stand_out_on_every_ground(mark: str, ground: str) -> None:
         ("#FFFFFF", "#17719E"),
         ("#DDB4BA", CRITICAL_ROW), ("ink", CRITICAL_ROW), ("soft", CRITICAL_ROW), ("mute", CRITICAL_ROW),
         ("#DCE8F4", "#0F3A4A"), ("#DCE8F4", "#40290F"), ("#FFB27A", "#40290F"), ("#FF9AA3", "#481521"),
+        ("ink", "#1D5F86"), ("ink", "#1C6A66"), ("ink", "#5A4C86"), ("ink", "#6A5138"), ("ink", "#4E5F2F"),
+        ("ink", "#6B5412"), ("ink", "#7A3E10"), ("ink", "#8E1226"), ("mute", "#1A2C40"), ("ink", "#12304A"),
     ],
 )  # fmt: skip
 def test_text_on_coloured_grounds_is_readable(text: str, ground: str) -> None:

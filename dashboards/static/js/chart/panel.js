@@ -38,7 +38,7 @@ function drawCurve(node, series, x, how, bottom, width) {
   const range = extent(series.items, limits);
   if (!range) return;
   const y = scale(range[0], range[1], bottom, TOP);
-  const { ticks, digits } = valueTicks(range[0], range[1], Math.max(2, Math.floor((bottom - TOP) / 28)));
+  const { ticks, digits } = valueTicks(range[0], range[1], Math.max(2, Math.min(6, Math.floor((bottom - TOP) / 28))));
   for (const value of ticks)
     node.append(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }), svg("text", { class: "tick", x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, number(value, digits)));
   node.append(inside(width, bottom + 2, svg("path", { class: "band", d: bandPath(series.items, x, y, how) }), svg("path", { class: "mean", d: meanPath(series.items, x, y, how) }),

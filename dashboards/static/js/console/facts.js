@@ -1,6 +1,6 @@
 // How presence, its reasons and measured values are said, wherever a node or a device is shown.
 import { byId, element } from "../dom.js";
-import { NOTHING, language, number, t } from "../words.js";
+import { NOTHING, language, number, rateText, t } from "../words.js";
 
 // what kinds, their metrics and their states are called; of no kind: the name as it came
 export const vocabulary = JSON.parse(byId("vocabulary").textContent);
@@ -37,6 +37,9 @@ export function shown({ value, unit }, words) {
   const said = typeof value === "number" ? number(value, words?.decimals ?? (Number.isInteger(value) ? 0 : 2)) : String(value);
   return unit ? `${said} ${unit}` : said;
 }
+
+// Where there is little room: rates with the prefix that makes them short.
+export const brief = (metric, words) => (metric.unit === "kbit/s" && typeof metric.value === "number" ? rateText(metric.value) : shown(metric, words));
 
 // The mirror keys metrics by name, the API lists them: both read alike.
 export const listed = (metrics) => (Array.isArray(metrics) ? metrics : Object.entries(metrics ?? {}).map(([name, metric]) => ({ name, ...metric })))

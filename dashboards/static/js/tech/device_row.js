@@ -4,7 +4,7 @@ import { stateName } from "../severity.js";
 import { t } from "../words.js";
 import { setAge } from "../console/ages.js";
 import { at } from "../console/api.js";
-import { SHAPE_OF, kindName, metricWords, presenceName, reasonName, shown } from "../console/facts.js";
+import { SHAPE_OF, brief, kindName, metricWords, presenceName, reasonName } from "../console/facts.js";
 import { icon } from "../console/icons.js";
 import { cell } from "./windowed.js";
 
@@ -62,7 +62,7 @@ export function drawRow(row, device) {
     if (!metric) return;
     const words = metricWords(device.kind, metric.name);
     text(label, words?.label ?? metric.name);
-    text(value, shown(metric, words));
+    text(value, brief(metric, words));
     className(node, `value ${metric.severity ?? ""} ${metric.quality && metric.quality !== "good" ? "bad" : ""}`);
   });
 }

@@ -29,6 +29,7 @@ export class Facets {
     this.options("kind", (facets.kinds ?? []).map((kind) => [kind.id, this.kinds.get(kind.id), kind.count]));
     this.options("district", (facets.districts ?? []).map((district) => [district.code, district.name, district.count]));
     this.options("claimed", ["true", "false"].map((id) => [id, claimedName(id), null]));
+    this.mark(); // what is chosen has its name now
   }
 
   // Buttons stay the same nodes while only their counts change: focus stays.
@@ -67,7 +68,9 @@ export class Facets {
       return chip;
     });
     if (named.length > 1) chips.push(button(t("Clear all"), "clear", () => this.chosen(null, "")));
-    this.chips.replaceChildren(...chips);
+    const said = chips.map((chip) => chip.textContent).join("\n");
+    if (this.chips.dataset.said !== said) this.chips.replaceChildren(...chips);
+    this.chips.dataset.said = said;
     hidden(this.chips, !named.length);
   }
 }

@@ -4,7 +4,7 @@ import { schoolShape, schoolStateName, stateName, worstFirst } from "../severity
 import { NOTHING, nt, number, said, t } from "../words.js";
 import { agedSince } from "../console/ages.js";
 import { at, get, greet, visitor } from "../console/api.js";
-import { kindName, metricWords, presenceMark, shown, why } from "../console/facts.js";
+import { brief, kindName, metricWords, presenceMark, why } from "../console/facts.js";
 import { icon } from "../console/icons.js";
 import { alarmLine, ended } from "./device_alarms.js";
 import { deviceAddress, roomName } from "./device_row.js";
@@ -37,7 +37,7 @@ function head({ school, state, since_ms: since, rooms }) {
 }
 
 const tile = (device) => (device.tile ?? []).slice(0, VALUES).map((metric) => element("div", { class: metric.quality && metric.quality !== "good" ? "bad" : metric.severity ?? "" },
-  element("small", {}, metricWords(device.kind, metric.name)?.label ?? metric.name), shown(metric, metricWords(device.kind, metric.name))));
+  element("small", {}, metricWords(device.kind, metric.name)?.label ?? metric.name), brief(metric, metricWords(device.kind, metric.name))));
 
 const under = (device) => (device.presence?.state !== "born" ? why(device.presence) : kindName(device.kind) === device.name ? device.device : kindName(device.kind));
 
