@@ -38,6 +38,7 @@ from hub.telemetry import api as telemetry_api
 from hub.telemetry.engines import check_reader, open_reader, open_rollups
 from hub.telemetry.history import History
 from hub.telemetry.port import TelemetryReader
+from hub.telemetry.rollup_role import tell_progress
 from hub.traffic import api as traffic_api
 from hub.traffic.stream import Traffic
 from hub.views import api as views_api
@@ -96,6 +97,7 @@ def start_web(
     start("organisation", partial(_organise, database, [walls, app.state.inventory], stop))
     start("traffic", app.state.traffic.run)
     start("walls", partial(walls.run, stop))
+    start("roll-up progress", partial(tell_progress, app.state.history, now_ms, stop))
     start("web", partial(serve_http, app, listener, stop), grace_s=5)
 
 

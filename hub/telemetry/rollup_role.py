@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from hub.telemetry.port import TelemetryReader
-from hub.telemetry.rollup_job import Keep, RollupJob, Stopped
+from hub.telemetry.history import History
+from hub.telemetry.port import TelemetryError, TelemetryReader
+from hub.telemetry.rollup_job import BEHIND, Keep, RollupJob, Stopped, behind_s
 from hub.telemetry.rollup_port import RollupStore
 
 _EVERY_S = 10.0
+_TELL_EVERY_S = 30.0
 _REST = 0.5
 """Part of the time it worked for which it rests while it catches up: others want the disk and a core too."""
 
@@ -59,3 +61,13 @@ async def keep_rolled_up(
         await loop.run_in_executor(None, executor.shutdown)
         raw.close()
         store.close()
+
+
+async def tell_progress(history: History, now_ms: Callable[[], int], stop: asyncio.Event) -> None:
+    """Keep the gauge of the web role right, whose `/metrics` is the one that people read."""
+    while not stop.is_set():
+        with contextlib.suppress(TelemetryError):  # readiness says when an engine is away
+            progress = await asyncio.to_thread(history.store.progress)
+            BEHIND.set(behind_s(progress, now_ms()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _TELL_EVERY_S)

@@ -174,13 +174,13 @@ class SqliteRollups:
 
     def keys(self) -> list[Key]:
         """Return the devices that have roll-ups."""
-        with self._lock:
+        with self._lock, _errors_told(self.path):
             db = self._open()
             return [] if db is None else db.execute("SELECT group_code, node, device FROM series").fetchall()
 
     def datatypes(self, key: Key) -> dict[str, int]:
         """Return the metrics of a device with their datatypes."""
-        with self._lock:
+        with self._lock, _errors_told(self.path):
             db = self._open()
             if db is None:
                 return {}
@@ -194,7 +194,7 @@ class SqliteRollups:
 
     def progress(self) -> Progress:
         """Return how far the job is."""
-        with self._lock:
+        with self._lock, _errors_told(self.path):
             db = self._open()
             values = {} if db is None else dict(db.execute("SELECT name, value FROM progress").fetchall())
         return Progress({tier: int(values.get(tier.value, 0)) for tier in ROLLED}, values.get("late", ""))
