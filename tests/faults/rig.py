@@ -21,7 +21,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from hub.ingest.journal import Journal
 from hub.ingest.positions import Positions
-from hub.telemetry.port import Aggregate
 from hub.telemetry.sqlite import SqliteReader
 from tests.faults.sender import METRIC, device_of
 
@@ -112,17 +111,18 @@ class Hub:
     def numbers(self, nodes: Iterable[str]) -> dict[str, Counter[int]]:
         """Every number in the telemetry of each node, and how often it is there."""
         reader = SqliteReader(self.data_dir / "telemetry.db")
+        found: dict[str, Counter[int]] = {node: Counter() for node in nodes}
+        wanted = [((GROUP, node, device_of(node)), METRIC) for node in found]
         try:
-            return {
-                node: Counter(
-                    int(point.value)
-                    for point in reader.query(
-                        (GROUP, node, device_of(node)), METRIC, 0, FOREVER_MS, None, Aggregate.LAST, 1 << 40
-                    )
-                    if point.value is not None
+            for item in reader.samples(0, FOREVER_MS, wanted):
+                marks = set(item.uncounted)  # a value that lasts again after a gap is no sample
+                numbers = (
+                    int(value)
+                    for place, value in enumerate(item.values)
+                    if place not in marks and value is not None
                 )
-                for node in nodes
-            }
+                found[item.key[1]].update(numbers)
+            return found
         finally:
             reader.close()
 
