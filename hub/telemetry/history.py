@@ -223,7 +223,7 @@ def _aggregated(rows: Sequence[Rollup], step_ms: int, aggregate: Aggregate) -> l
     """Give what steps show of the samples in them; steps without samples are left out."""
     points: list[tuple[int, Value]] = []
     for begin_ms, some in by_step(rows, step_ms):
-        count = sum(row.count for row in some)
+        count = some[0].count if len(some) == 1 else sum(row.count for row in some)
         if not count:
             continue
         last = next((row.last for row in reversed(some) if row.last is not None), None)
@@ -237,6 +237,6 @@ def _aggregated(rows: Sequence[Rollup], step_ms: int, aggregate: Aggregate) -> l
         elif aggregate is Aggregate.MAX:
             value = max((row.max for row in some if row.max is not None), default=None)
         else:
-            value = sum(row.sum for row in some) / count
+            value = (some[0].sum if len(some) == 1 else sum(row.sum for row in some)) / count
         points.append((begin_ms, value))
     return points
