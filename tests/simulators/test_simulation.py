@@ -147,7 +147,7 @@ async def test_a_cut_fibre_is_a_will_and_its_backlog_arrives_afterwards(broker: 
 
 
 async def test_a_restored_fibre_brings_the_node_back(broker: Any, tmp_path: Path) -> None:
-    fault = {"fault": "fibre_cut", "at_s": 0.5, "for_s": 1, "target": {"index": 1}}
+    fault = {"fault": "fibre_cut", "at_s": 1.5, "for_s": 1, "target": {"index": 1}}
     chosen = options(broker.port, tmp_path, scenario=read_scenario({"fault": [fault]}), duration_s=7)
     hub, simulation = await heard(broker.port, chosen)
     report = simulation.report()
