@@ -134,6 +134,7 @@ class Mirror:
         if not device.id:
             known = node.positions.get(node.epoch)
             document["clock_offset_ms"] = node.clock_offset_ms
+            document["clock_factor"] = node.clock_factor
             document["skew_ms"] = node.skew_ms
             document["identity_shared"] = node.identity.is_shared(now_ms)
             document["software"] = node.software

@@ -107,10 +107,10 @@ class Node:
     """One edge node and its Sparkplug session."""
 
     __slots__ = (
-        "aliases", "announced", "bd_seq", "claimed", "clock_offset_ms", "definitions", "devices", "epoch",
-        "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s", "held", "id", "identity", "itself",
-        "left_ms", "positions", "rebirth_metric", "sender", "simulated", "skew_ms", "software", "tracker",
-        "unreborn_ms", "verified",
+        "aliases", "announced", "bd_seq", "claimed", "clock_factor", "clock_offset_ms", "definitions",
+        "devices", "epoch", "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s", "held",
+        "id", "identity", "itself", "left_ms", "positions", "rebirth_metric", "sender", "simulated",
+        "skew_ms", "software", "tracker", "unreborn_ms", "verified",
     )  # fmt: skip
 
     def __init__(self, group: str, node_id: str) -> None:
@@ -130,6 +130,8 @@ class Node:
         self.simulated = False
         self.software = ""
         self.heartbeat_s = 0
+        # simulated school time = clock_factor · UTC + clock_offset_ms
+        self.clock_factor = 1.0
         self.clock_offset_ms = 0
         self.skew_ms = 0
         self.heard_ms = 0

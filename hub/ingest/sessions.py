@@ -114,7 +114,10 @@ class Directory:
         node.software = str(about.get("Properties/Software") or "")
         node.heartbeat_s = min(86_400, _integer(about.get("Properties/Heartbeat")) or 0)
         offset_ms = _integer(about.get("Simulation/Clock Offset")) or 0
-        node.clock_offset_ms = offset_ms - (1 << 64) if offset_ms >> 63 else offset_ms
+        offset_ms = offset_ms - (1 << 64) if offset_ms >> 63 else offset_ms
+        node.clock_factor = _number(about.get("Simulation/Clock Factor")) or 1.0
+        # the offset is that of the birth's instant; this one holds at every instant
+        node.clock_offset_ms = offset_ms - round((node.clock_factor - 1) * payload.timestamp)
         node.aliases.clear()
         node.definitions = definitions_in(payload.metrics)
         wishes = (metric.name for metric in payload.metrics if _is_rebirth(metric.name))
@@ -205,6 +208,11 @@ def _about(payload: Payload) -> dict[str, bool | int | str]:
             if field in ("int_value", "long_value", "boolean_value", "string_value"):
                 result[metric.name] = getattr(metric, field)
     return result
+
+
+def _number(value: object) -> float | None:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(number) if number is not None and 0 < number < 1e5 else None
 
 
 def _integer(value: bool | int | str | None) -> int | None:

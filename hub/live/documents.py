@@ -69,7 +69,10 @@ class Outbox(Record, gc=False):
 
 
 class Mirrored(Record, gc=False):
-    """A device's document, or with `device` None the node's own, which alone has the last five fields."""
+    """A device's document, or with `device` None the node's own, which alone has the last six fields.
+
+    A simulated node's time is `clock_factor` · UTC + `clock_offset_ms`.
+    """
 
     school: str
     room: str
@@ -86,6 +89,7 @@ class Mirrored(Record, gc=False):
     alarms: tuple[str, ...] = ()
     software: str | None = None
     clock_offset_ms: int | None = None
+    clock_factor: float = 1.0
     skew_ms: int | None = None
     heard_ms: int | None = None
     outbox: Outbox | None = None

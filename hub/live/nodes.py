@@ -7,29 +7,41 @@ from typing import Any
 
 from hub.live.documents import Key, Mirrored, born, key_of
 from hub.live.picture import Picture
-from hub.live.schemas import CurrentMetric, Node, Presence
+from hub.live.schemas import CurrentMetric, Node, Outbox, Presence
 from hub.live.tiles import shown
 
 
 def agent_of(node: Mirrored) -> dict[str, Any]:
     """The edge node that reports a device: its presence, clock and outbox."""
-    box = node.outbox
     return {
         "node": node.node,
         "presence": node.presence,
         "software": node.software,
         "simulated": node.simulated,
-        "clock_offset_ms": node.clock_offset_ms,
+        "clock_offset_ms": clock_offset_ms(node),
         "skew_ms": node.skew_ms,
         "last_heard_ms": node.heard_ms,
-        "outbox": box
-        and {
-            "position": box.position,
-            "stored": box.stored,
-            "first": box.stored + 1 if box.position > box.stored else None,
-            "unacknowledged": box.waiting,
-            "lost": box.lost,
-        },
+        "outbox": _outbox(node),
+    }
+
+
+def clock_offset_ms(node: Mirrored) -> int | None:
+    """By how much the node's school time was ahead of UTC when its document was published."""
+    if node.clock_offset_ms is None:
+        return None
+    return round(node.clock_offset_ms + (node.clock_factor - 1) * (node.published_ms or 0))
+
+
+def _outbox(node: Mirrored) -> dict[str, Any] | None:
+    box = node.outbox
+    if box is None:
+        return None
+    return {
+        "position": box.position,
+        "stored": box.stored,
+        "first": box.stored + 1 if box.position > box.stored else None,
+        "unacknowledged": box.waiting,
+        "lost": box.lost,
     }
 
 
@@ -55,11 +67,12 @@ def node_shown(picture: Picture, key: Key, document: Mirrored) -> Node:
         claimed=document.claimed,
         simulated=document.simulated,
         software=document.software,
-        clock_offset_ms=document.clock_offset_ms,
+        clock_offset_ms=clock_offset_ms(document),
         skew_ms=document.skew_ms,
         presence=Presence(state=presence.state, reason=presence.reason, since_ms=presence.since_ms),
         alarms=list(document.alarms),
         devices=[key_of(d)[2] for d in devices],
         devices_online=sum(map(born, devices)),
         metrics=_metrics(document),
+        outbox=Outbox(**box) if (box := _outbox(document)) else None,
     )

@@ -166,6 +166,7 @@ class Node(BaseModel):
     devices_online: int
     metrics: list[CurrentMetric]
     alarms: list[str] = []
+    outbox: Outbox | None = None
 
 
 class Status(BaseModel):

@@ -22,6 +22,7 @@ from hub.wall.rules import (
     HISTORY,
     UNKNOWN_ROW,
     DistrictFacts,
+    SchoolClock,
     SchoolFacts,
     Tally,
     Uplink,
@@ -62,9 +63,8 @@ class WallFeed:
         self._alarms: dict[str, Plain] = {}
         self._uplinks: dict[str, Uplink] = {}
         self.lines: dict[str, Key] = {}
-        self._simulated = False
-        self._clock_offset_ms = 0
-        self._clocks: dict[Key, tuple[bool, int]] = {}
+        self._clock_shown = SchoolClock(False, 1.0, 0)
+        self._clocks: dict[Key, SchoolClock] = {}
         self.history = MinuteHistory()
         self.history.roll(now_ms)
         self._dirty_schools: set[str] = set()
@@ -164,12 +164,13 @@ class WallFeed:
         key = key_of(node)
         before = self._clocks.pop(key, None)
         if not gone and is_present(node) and self._counts(node):
-            self._clocks[key] = bool(node.get("simulated")), node.get("clock_offset_ms") or 0
+            offset_ms, factor = node.get("clock_offset_ms") or 0, node.get("clock_factor", 1.0)
+            self._clocks[key] = SchoolClock(bool(node.get("simulated")), factor, offset_ms)
         if not self._clocks or self._clocks.get(key) == before:
             return
-        simulated, offset_ms = school_time(self._clocks.values())
-        if simulated != self._simulated or abs(offset_ms - self._clock_offset_ms) > 1000:
-            self._simulated, self._clock_offset_ms = simulated, offset_ms
+        clock = school_time(self._clocks.values())
+        if clock[:2] != self._clock_shown[:2] or abs(clock.offset_ms - self._clock_shown.offset_ms) > 1000:
+            self._clock_shown = clock
             self._renew()
 
     def _touch(self, *, urgent: bool = False) -> None:
@@ -232,8 +233,9 @@ class WallFeed:
         return {
             "version": self._version,
             "ts_ms": now_ms,
-            "simulated": self._simulated,
-            "clock_offset_ms": self._clock_offset_ms,
+            "simulated": self._clock_shown.simulated,
+            "clock_factor": self._clock_shown.factor,
+            "clock_offset_ms": self._clock_shown.offset_ms,
             "districts": [
                 {"code": d.code, "name": d.name, "short": d.short, "schools": self._sizes[d.code]}
                 for d in self._districts

@@ -19,9 +19,7 @@ TOGETHER_MS = 60_000
 FLOOD_LEAST = 5
 
 
-def gathered(
-    alarms: Iterable[Alarm], districts: Mapping[str, str], sizes: Mapping[str, int]
-) -> list[Alarm]:
+def gathered(alarms: Iterable[Alarm], districts: Mapping[str, str], sizes: Mapping[str, int]) -> list[Alarm]:
     """Put schools that were cut off within a minute into one entry; give all others as they are.
 
     `districts` says where a school is, `sizes` how many schools a district has. An entry is the alarm that

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median_low
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.alarms.counting import count
 from hub.live.rules import Document, is_present, is_standing, is_there
@@ -106,13 +106,21 @@ def school_state(tally: Tally) -> str:
     return worst(tally.standing)
 
 
-def school_time(clocks: Collection[tuple[bool, int]]) -> tuple[bool, int]:
-    """Whether anything is simulated, and the clock offset (ms) that most of the nodes have.
+class SchoolClock(NamedTuple):
+    """A node's time: `factor` · UTC + `offset_ms`, all of it true or simulated."""
 
-    `clocks` has (simulated, offset) of every node that is there. The median: a node with another clock
-    among many moves nothing.
+    simulated: bool
+    factor: float
+    offset_ms: int
+
+
+def school_time(clocks: Collection[SchoolClock]) -> SchoolClock:
+    """Whether anything is simulated, and the clock that most of the nodes have.
+
+    The median: a node with another clock among many moves nothing.
     """
-    return any(simulated for simulated, _ in clocks), median_low(offset_ms for _, offset_ms in clocks)
+    factor, offset_ms = median_low((clock.factor, clock.offset_ms) for clock in clocks)
+    return SchoolClock(any(clock.simulated for clock in clocks), factor, offset_ms)
 
 
 def worst(standing: Mapping[str, int]) -> str:

@@ -27,6 +27,20 @@ def test_a_birth_and_a_change_become_state_and_history(parts: Parts) -> None:
     assert parts.reasons == {}
 
 
+def test_a_compressed_clock_is_known_at_every_instant_from_the_birth_on(parts: Parts) -> None:
+    offset_ms, factor = -7_200_000, 60.0  # at the birth the school is two hours behind, and gains
+    clock = [number("Simulation/Clock Offset", offset_ms, DataType.Int64)]
+    clock.append(number("Simulation/Clock Factor", factor, DataType.Double))
+    Sender(parts).send("NBIRTH", "", [number("bdSeq", 0, DataType.Int64), *clock])
+    node = parts.directory.nodes["S1/n1"]
+
+    def school_ms(utc_ms: int) -> float:
+        return node.clock_factor * utc_ms + node.clock_offset_ms
+
+    assert school_ms(parts.now_ms) == parts.now_ms + offset_ms
+    assert school_ms(parts.now_ms + 60_000) == parts.now_ms + offset_ms + 3_600_000
+
+
 def test_births_of_a_node_without_outbox_are_history_too(parts: Parts) -> None:
     sender = Sender(parts, "Plant", "tahu", outbox=False)
     sender.send("NBIRTH", "", [number("bdSeq", 0, DataType.Int64), number("Load", 3.0)])

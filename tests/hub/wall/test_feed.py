@@ -248,6 +248,14 @@ def test_the_school_time_is_that_of_most_nodes_that_are_there() -> None:
     assert seen("x", -50_000_000, state="dead", reason="will") == (True, -50_000_000)
 
 
+def test_a_compressed_clock_is_told_with_its_factor() -> None:
+    picture = Picture()
+    feed = feed_of(picture)
+    put(picture, {**node(A), "clock_offset_ms": -9 * T0, "clock_factor": 10.0})
+    shown = feed.picture(T0)
+    assert (shown["clock_factor"], shown["clock_offset_ms"]) == (10.0, -9 * T0)
+
+
 def test_unknown_is_not_zero() -> None:
     picture = Picture()
     feed = feed_of(picture)

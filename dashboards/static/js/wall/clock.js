@@ -12,6 +12,6 @@ export class Clock {
     text(this.date, longDate(nowMs));
     if (!picture) return;
     hidden(this.badge, !picture.simulated);
-    if (picture.simulated) text(this.school, t("school time {time}", { time: minuteTime(nowMs + picture.clockOffsetMs) }));
+    if (picture.simulated) text(this.school, t("school time {time}", { time: minuteTime(nowMs * picture.clockFactor + picture.clockOffsetMs) }));
   }
 }

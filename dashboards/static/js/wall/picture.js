@@ -17,6 +17,7 @@ export class Picture {
     this.status = {};
     this.simulated = false;
     this.clockOffsetMs = 0;
+    this.clockFactor = 1;
     this.dirty = { all: true, schools: new Set(), districts: new Set(), figures: true, alarms: true, uplinks: true };
   }
 
@@ -35,6 +36,7 @@ export class Picture {
     this.status = picture.status ?? {};
     this.simulated = Boolean(picture.simulated);
     this.clockOffsetMs = picture.clock_offset_ms ?? 0;
+    this.clockFactor = picture.clock_factor ?? 1;
   }
 
   delta(change) {
