@@ -200,12 +200,12 @@ def _is_rebirth(name: str) -> bool:
     return len(name) == len(REBIRTH) and name.casefold() == _REBIRTH
 
 
-def _about(payload: Payload) -> dict[str, bool | int | str]:
-    result: dict[str, bool | int | str] = {}
+def _about(payload: Payload) -> dict[str, bool | float | str]:
+    result: dict[str, bool | float | str] = {}
     for metric in payload.metrics:
         if metric.name in _ABOUT or metric.name == "Properties/Software":
             field = metric.WhichOneof("value")
-            if field in ("int_value", "long_value", "boolean_value", "string_value"):
+            if field in ("int_value", "long_value", "double_value", "boolean_value", "string_value"):
                 result[metric.name] = getattr(metric, field)
     return result
 
@@ -215,7 +215,7 @@ def _number(value: object) -> float | None:
     return float(number) if number is not None and 0 < number < 1e5 else None
 
 
-def _integer(value: bool | int | str | None) -> int | None:
+def _integer(value: bool | float | str | None) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
