@@ -20,21 +20,19 @@ from hub.ingest.decode import Message
 from hub.ingest.effects import Effects, QuarantineGate
 from hub.ingest.freshness import Freshness
 from hub.ingest.gaps import Gaps
-from hub.ingest.identity import SHARED
-from hub.ingest.model import BORN, DEAD, Device, Node, Presence
+from hub.ingest.lives import Lives, ends_session
+from hub.ingest.model import BORN, Device, Node
+from hub.ingest.overdue import Overdue
 from hub.ingest.presence import Attendance
 from hub.ingest.rebirth import RebirthRequests
 from hub.ingest.sessions import BirthError, Directory, metrics_of
 from hub.ingest.values import Values
-from hub.organisation.rules import RoomSeen
-from hub.registry.rules import DeviceSeen, NodeSeen
 from hub.telemetry.port import Row
 
 log = logging.getLogger(__name__)
 
 _HELD_PER_NODE = 256
-_REBORN_WITHIN_MS = 15_000
-_GAP_MS = 30_000
+_UNBORN_MS = 60_000
 
 _NBIRTH, _DBIRTH, _NDEATH, _DDEATH = (
     MessageType.NBIRTH,
@@ -58,6 +56,8 @@ class Applier:
         self.dirty = self._values.dirty
         self._gaps = Gaps(self._values)
         self.attendance = Attendance(directory, book, self.effects, self.dirty, self._gaps)
+        self._lives = Lives(directory, rebirths, self.attendance, self._gaps, self.effects)
+        self._overdue = Overdue(directory, book, rebirths, self.attendance, self.dirty)
         self._freshness = Freshness(directory, book, rebirths, self.attendance, self.dirty)
 
     @property
@@ -98,6 +98,16 @@ class Applier:
                     self._in_sequence(message, payload, node, received_ms, ordinal)
             except Exception as error:  # noqa: BLE001  # edge of the loop: one message, kept for replay
                 self._refuse(message, error, received_ms, ordinal)
+        return self._values.rows
+
+    def tick(self, now_ms: int) -> list[Row]:
+        """Let time pass: reorder timers, silence, births that did not come, alarm delays."""
+        self._values.rows = []
+        for node in self._directory.nodes.values():
+            self._expire(node, now_ms)
+            self._overdue.look(node, now_ms)
+        self._freshness.look(now_ms)
+        self.effects.alarms += self._book.due(now_ms)
         return self._values.rows
 
     def replay(self, number: int, received_ms: int, message: Message) -> tuple[list[Row], bool]:
@@ -190,8 +200,7 @@ class Applier:
             device = node.devices.get(message.route.device_id)
             if device is not None:
                 since_ms = self._values.sent_ms(payload, node, received_ms)
-                self.attendance.note(device, DEAD, _reason(payload), since_ms, received_ms)
-                self._gaps.begin(device, since_ms, is_own=True)
+                self._lives.device_died(device, payload, since_ms, received_ms)
         else:
             self._data(message, payload, node, received_ms, ordinal, straggler=straggler)
 
@@ -205,109 +214,33 @@ class Applier:
         held, node.held = node.held, []
         self._release(node, held)
 
-    def tick(self, now_ms: int) -> list[Row]:
-        """Let time pass: reorder timers, silence, births that did not come, alarm delays."""
-        self._values.rows = []
-        for node in self._directory.nodes.values():
-            if node.tracker.deadline_ms is not None and (ready := node.tracker.expire(now_ms)) is not None:
-                self._rebirths.want(node, "sequence_gap")
-                self._release(node, ready)
-            self._look_for_gap(node, now_ms)
-            if node.held and now_ms - node.held[0][1][1] > 60_000:
-                for ordinal, (message, received_ms) in node.held:
-                    self._set_aside(
-                        message, "unborn", "its birth did not come within 60 s", received_ms, ordinal
-                    )
-                node.held = []
-            if node.unreborn_ms and now_ms - node.unreborn_ms > _REBORN_WITHIN_MS:
-                node.unreborn_ms = 0
-                for device in node.devices.values():
-                    if device.presence.state == DEAD and device.presence.reason in ("node_lost", "rebirth"):
-                        self.attendance.absent(device, "not_reborn", now_ms)
-            self.attendance.look_for_absence(node, now_ms)
-            self._look_for_twins(node, now_ms)
-            silent_ms = now_ms - node.heard_ms
-            if (
-                node.heartbeat_s
-                and node.itself.presence.state != DEAD
-                and silent_ms > 3_000 * node.heartbeat_s
-            ):
-                self.attendance.lose(node, "silence", node.heard_ms + 3_000 * node.heartbeat_s, now_ms)
-        self._freshness.look(now_ms)
-        self.effects.alarms += self._book.due(now_ms)
-        return self._values.rows
+    def _expire(self, node: Node, now_ms: int) -> None:
+        """Wait no longer for what is missing in the order, nor for a birth that does not come."""
+        if node.tracker.deadline_ms is not None and (ready := node.tracker.expire(now_ms)) is not None:
+            self._rebirths.want(node, "sequence_gap")
+            self._release(node, ready)
+        if node.held and now_ms - node.held[0][1][1] > _UNBORN_MS:
+            for ordinal, (message, received_ms) in node.held:
+                self._set_aside(message, "unborn", "its birth did not come within 60 s", received_ms, ordinal)
+            node.held = []
 
-    def _look_for_gap(self, node: Node, now_ms: int) -> None:
-        """Positions that stay missing: a birth will say whether the node still holds them."""
-        known = node.positions.get(node.epoch)
-        if known is None or not known.beyond:
-            node.gap_since_ms = 0
-        elif not node.gap_since_ms:
-            node.gap_since_ms = now_ms
-        elif now_ms - node.gap_since_ms > _GAP_MS:
-            node.gap_since_ms = now_ms
-            self._rebirths.want(node, "position_gap")
-
-    def _look_for_twins(self, node: Node, now_ms: int) -> None:
-        """Say when two agents share the node's identity, and when they no longer do."""
-        is_shared = node.identity.is_shared(now_ms)
-        if is_shared is node.identity.is_said or node.itself.birth is None or not node.claimed:
-            return
-        subject = self._directory.subject(node.itself)
-        is_first = node.identity.is_said is None
-        node.identity.is_said = is_shared
-        was_said = any(alarm.metric == SHARED.name for alarm in self._book.alarms_of(subject))
-        if is_first and not is_shared and not was_said:
-            return  # after a restart of the hub only what was said before has to be taken back
-        watch = self._book.watch(subject, SHARED)
-        if watch is not None:
-            self._book.observe(watch, is_shared, now_ms, now_ms)
-        self.dirty[node.itself] = None
-
-    # -- sessions ------------------------------------------------------------------------------------
+    # -- births and deaths ---------------------------------------------------------------------------
 
     def _node_birth(
         self, message: Message, payload: Payload, node: Node, received_ms: int, ordinal: int
     ) -> None:
         self._release(node, node.tracker.birth(payload.seq))
-        node.heard_ms = received_ms
-        node.verified = True
-        node.gap_since_ms = node.left_ms = 0
-        self._rebirths.satisfied(node)
-        problem = self._directory.node_birth(node, payload, message.raw)
-        if not node.has_outbox and node.bd_seq is not None:
-            node.identity.birth_seen(node.bd_seq, received_ms)
-        itself = node.itself
-        self.attendance.note(itself, BORN, "birth", received_ms, received_ms)
-        for device in node.devices.values():
-            if device.presence.state == BORN:
-                # until its own birth, a moment away
-                device.presence = Presence(DEAD, "rebirth", device.presence.since_ms)
-        node.unreborn_ms = received_ms
-        school = self._directory.school_of(node) if node.claimed else None
-        self.effects.nodes[node.group, node.id] = NodeSeen(
-            node.group, node.id, received_ms, node.simulated, node.software, school
-        )
+        problem = self._lives.node_born(node, payload, message.raw, received_ms)
         if problem:
             self._odd(message, problem, received_ms, ordinal)
-        self._snapshot(itself, payload, received_ms, ordinal)
+        self._snapshot(node.itself, payload, received_ms, ordinal)
         self._release_held(node)
 
     def _device_birth(
         self, message: Message, payload: Payload, node: Node, received_ms: int, ordinal: int
     ) -> None:
         device = self._directory.device(node, message.route.device_id)
-        was = device.presence
-        problem = self._directory.device_birth(node, device, payload, message.raw)
-        if was.state == DEAD and was.reason == "rebirth":
-            device.presence = Presence(BORN, "birth", was.since_ms)  # it was never away: nothing to record
-            self.attendance.tell_alarms(device, True, received_ms)
-        else:
-            self.attendance.note(device, BORN, "birth", received_ms, received_ms)
-        self.effects.devices[node.group, node.id, device.id] = DeviceSeen(
-            node.group, node.id, device.id, device.kind_id, device.shown_room, device.name, node.claimed
-        )
-        self._learn_room(device)
+        problem = self._lives.device_born(device, payload, message.raw, received_ms)
         if problem:
             self._odd(message, problem, received_ms, ordinal)
         try:
@@ -317,26 +250,10 @@ class Applier:
         if node.held:
             self._release_held(node)
 
-    def _learn_room(self, device: Device) -> None:
-        """Note the type of the room a device says it is in; where a person put the node, it knows none."""
-        if device.room_type and device.node.claimed and device.claimed_room is None and device.room != "-":
-            school = self._directory.school_of(device.node)
-            self.effects.rooms[school, device.room] = RoomSeen(school, device.room, type=device.room_type)
-
     def _node_death(self, payload: Payload, node: Node, received_ms: int) -> None:
-        if node.itself.birth is None:
-            return
-        bd_seq = next(
-            (metric.long_value or metric.int_value for metric in payload.metrics if metric.name == "bdSeq"),
-            None,
-        )
-        if bd_seq is not None and node.bd_seq is not None and bd_seq != node.bd_seq:
-            return  # the will of an earlier connection: a newer birth has replaced it
-        self._release(node, node.tracker.death())
-        if node.has_outbox and payload.HasField("timestamp"):
-            self.attendance.leave(node, received_ms)  # our agents' wills carry no time, their goodbyes do
-        else:
-            self.attendance.lose(node, "will", received_ms, received_ms)
+        if ends_session(node, payload):
+            self._release(node, node.tracker.death())
+            self._lives.node_died(node, payload, received_ms)
 
     # -- values --------------------------------------------------------------------------------------
 
@@ -396,10 +313,3 @@ class Applier:
 def ordinal_of(epoch: int, position: int) -> int:
     """What tells rows of one device and millisecond apart: the position, under some bits of its epoch."""
     return (epoch & 0x7F) << 40 | position & 0xFF_FFFF_FFFF
-
-
-def _reason(payload: Payload) -> str:
-    for metric in payload.metrics:
-        if metric.name == "Properties/Reason" and metric.HasField("string_value"):
-            return metric.string_value[:64]
-    return "device_death"
