@@ -6,21 +6,18 @@ import asyncio
 import gc
 import logging
 import sqlite3
-import time
 from collections.abc import Callable
 
-import orjson
-
 from devices.kind import kinds
-from devices.wire.payloads import PayloadError, parse_state, rebirth_payload, state_payload
+from devices.wire.payloads import rebirth_payload
+from hub import clock
 from hub.alarms.rules import AlarmBook
 from hub.database import Database
-from hub.ingest import packets
 from hub.ingest.acknowledge import Acknowledgements
 from hub.ingest.apply import Applier
-from hub.ingest.connection import IngestConnection, dial
+from hub.ingest.broker_line import BrokerLine, Outgoing
 from hub.ingest.decode import Decoder
-from hub.ingest.inbox import Inbox, Received
+from hub.ingest.inbox import Inbox
 from hub.ingest.journal import Journal
 from hub.ingest.mirror import Mirror
 from hub.ingest.model import DEAD, Device
@@ -39,22 +36,14 @@ from hub.telemetry.engines import open_writer
 
 log = logging.getLogger(__name__)
 
-_CONTROL = (b"hub/", b"$SYS/", b"spBv1.0/STATE/")
-_BROKER_DROPPED = "$SYS/broker/publish/messages/dropped"
 _SNAPSHOT_S = 5
 _LAST_ROWS_S = 5
-_MIRRORED = ("hub/alarms/#", "hub/live/#")
-_SWEEP_S = 5
-
-
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class IngestRole:
     """One ingest worker; `run` returns after `stop` is set and everything is written down."""
 
-    def __init__(self, settings: Settings, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+    def __init__(self, settings: Settings, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._settings = settings
         self._now_ms = now_ms
         knobs = settings.ingest
@@ -70,8 +59,9 @@ class IngestRole:
         self._directory.reorder_ms = knobs.reorder_ms
         self._rebirths = RebirthRequests(knobs.rebirth_cooldown_s, knobs.rebirth_per_s, knobs.rebirth_burst)
         self._applier = Applier(self._directory, self._book, self._rebirths, settings.shard)
-        self._mirror = Mirror(self._directory, self._publish_retained, knobs.mirror_interval_ms)
-        self._acknowledgements = Acknowledgements(self._publish)
+        self._outgoing = Outgoing()
+        self._mirror = Mirror(self._directory, self._outgoing.publish_retained, knobs.mirror_interval_ms)
+        self._acknowledgements = Acknowledgements(self._outgoing.publish)
         decoder = Decoder(self._directory.node, lambda node: self._rebirths.want(node, "unborn"))
         self._spool = Spool(folder / "spool.db", knobs.spool_limit_mb * 1_000_000)
         self._storing = Storing(self._telemetry, self._spool, now_ms)
@@ -88,9 +78,6 @@ class IngestRole:
             restore_positions=self._restore_positions,
             now_ms=now_ms,
         )
-        self._connection: IngestConnection | None = None
-        self._state_ms = 0
-        self._is_contradicted = False
         self._unsaved: dict[Device, None] = {}
         self._requests = Requests(
             self._directory,
@@ -102,9 +89,13 @@ class IngestRole:
             self._records,
             now_ms,
         )
-        self._status = Status(
+        status = Status(
             settings.shard, now_ms(), self._inbox, self._pipeline, self._storing, self._journal,
             self._applier, self._directory, self._mirror, self._rebirths, self._records, self._requests,
+        )  # fmt: skip
+        self._line = BrokerLine(
+            settings, self._outgoing, self._inbox, self._directory, self._book, self._applier, self._mirror,
+            self._requests, status, now_ms,
         )  # fmt: skip
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -117,7 +108,7 @@ class IngestRole:
         quick = Backoff(first_s=0.2, limit_s=10)
         async with asyncio.TaskGroup() as tasks:
             for name, loop in (
-                ("ingest connection", self._connect),
+                ("ingest connection", self._line.live),
                 ("ingest receive", self._pipeline.receive),
                 ("ingest follow", self._pipeline.follow),
                 ("ingest store", self._storing.run),
@@ -140,9 +131,8 @@ class IngestRole:
         now_ms = self._now_ms()
         self._book.load(await self._records.open_alarms(), now_ms)
         for node in self._directory.nodes.values():
-            node.heard_ms = max(
-                node.heard_ms, now_ms
-            )  # silence is counted from when the hub could hear again
+            # silence is counted from when the hub could hear again
+            node.heard_ms = max(node.heard_ms, now_ms)
             for device in (node.itself, *node.devices.values()):
                 self._applier.dirty[device] = None
                 self._mirror.restored(device)
@@ -175,119 +165,13 @@ class IngestRole:
         self._telemetry.close()
         await self._database.close()
 
-    # -- the broker ----------------------------------------------------------------------------------
-
-    @property
-    def _state_topic(self) -> str:
-        return f"spBv1.0/STATE/{self._settings.host_id}"
-
-    async def _connect(self) -> None:
-        """One life of the connection, from CONNECT with its will to its loss."""
-        settings = self._settings
-        self._state_ms = self._now_ms()
-        connection, user, password = await dial(settings.mqtt_url, self._deliver, self._oversize)
-        client_id = f"{settings.host_id}-ingest-{settings.shard}"
-        will = packets.Will(self._state_topic, state_payload(False, self._state_ms))
-        await connection.open(client_id, will, user, password)
-        schools = [(f"spBv1.0/{code}/#", 1) for code in settings.schools] or [("spBv1.0/#", 1)]
-        await connection.subscribe([(self._state_topic, 1)])
-        await connection.subscribe(
-            [*schools, ("hub/changed/#", 1), ("hub/request/#", 1), (_BROKER_DROPPED, 0)]
-        )
-        await connection.publish_confirmed(
-            self._state_topic, state_payload(True, self._state_ms), retain=True
-        )
-        self._connection = connection
-        if self._is_contradicted:  # our last will came while we came back
-            connection.publish(self._state_topic, state_payload(True, self._state_ms), qos=1, retain=True)
-        for node in self._directory.nodes.values():
-            node.verified = False
-            for device in (node.itself, *node.devices.values()):
-                self._applier.dirty[device] = None  # a broker that restarted has forgotten the mirror
-        for alarm in self._book.open().values():
-            self._mirror.alarm_open(alarm)
-        await connection.subscribe([(mirrored, 0) for mirrored in _MIRRORED])
-        asyncio.get_running_loop().call_later(_SWEEP_S, connection.unsubscribe, list(_MIRRORED))
-        self._publish_retained(self._status.topic, orjson.dumps(self._status.document(self._now_ms())))
-        log.info("connected to %s", settings.mqtt_url.rpartition("@")[2])
-        try:
-            await asyncio.shield(connection.lost)  # cancelling us must not look like a loss
-        finally:
-            self._connection = (
-                None  # first: our own farewell must not be contradicted when it comes back to us
-            )
-            if not connection.lost.done():
-                await self._farewell(connection)
-            connection.close()
-        raise ConnectionError("lost the broker")
-
-    async def _farewell(self, connection: IngestConnection) -> None:
-        """Say that ingest and the host go offline, as of now; the will is discarded by an orderly end."""
-        now_ms = self._now_ms()
-        status = orjson.dumps({**self._status.document(now_ms), "online": False})
-        try:
-            await connection.publish_confirmed(self._status.topic, status, retain=True)
-            await connection.publish_confirmed(self._state_topic, state_payload(False, now_ms), retain=True)
-        except (TimeoutError, OSError):
-            log.warning("the broker did not take the hub's farewell")
-
-    def _deliver(self, messages: list[Received]) -> None:
-        control = [message for message in messages if message[0].startswith(_CONTROL)]
-        if control:
-            messages = [message for message in messages if not message[0].startswith(_CONTROL)]
-            for topic, payload in control:
-                self._control(topic.decode(errors="replace"), payload)
-        if messages:
-            self._inbox.put(messages)
-
-    def _control(self, topic: str, payload: bytes) -> None:
-        if topic == self._state_topic:
-            try:
-                said = parse_state(payload)
-            except PayloadError:
-                said = None
-            self._is_contradicted = said is None or not said.online
-            if self._is_contradicted and self._connection is not None:
-                # somebody else, or our own late will, says that we are gone: we are not
-                self._connection.publish(topic, state_payload(True, self._state_ms), qos=1, retain=True)
-        elif topic == _BROKER_DROPPED:
-            self._status.broker_dropped = int(payload) if payload.isdigit() else 0
-        elif topic.startswith(("hub/changed/", "hub/request/")):
-            self._requests.put(topic, payload)
-        elif payload and self._is_left_over(topic, payload):
-            self._publish_retained(topic, b"")
-
-    def _is_left_over(self, topic: str, payload: bytes) -> bool:
-        """Tell whether a retained document speaks of what is no more, such as an alarm closed meanwhile."""
-        schools = self._settings.schools
-        try:
-            if schools and orjson.loads(payload)["school"] not in schools:
-                return False  # another worker's
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            return True
-        kind, _, name = topic.removeprefix("hub/").partition("/")
-        return name not in self._book.open() if kind == "alarms" else not self._mirror.knows(topic)
-
-    def _oversize(self, topic: bytes, size: int) -> None:
-        self._applier.quarantine.total += 1
-        self._applier.quarantine.by_reason["oversize_packet"] += 1
-        log.warning("passed over a packet of %d bytes on %r", size, topic[:120])
-
-    def _publish(self, topic: str, payload: bytes) -> None:
-        if self._connection is not None:
-            self._connection.publish(topic, payload)
-
-    def _publish_retained(self, topic: str, payload: bytes) -> None:
-        if self._connection is not None:
-            self._connection.publish(topic, payload, retain=True)
-
     # -- loops of the clock --------------------------------------------------------------------------
 
     @property
     def _overloaded(self) -> bool:
         behind = self._journal.last_id - self._pipeline.cursor
-        unsent = self._connection.unsent_bytes if self._connection is not None else 0
-        return len(self._inbox) > self._inbox.limit // 4 or behind > 100 or unsent > 4 * 1024 * 1024
+        unsent_bytes = self._outgoing.unsent_bytes
+        return len(self._inbox) > self._inbox.limit // 4 or behind > 100 or unsent_bytes > 4 * 1024 * 1024
 
     async def _live(self) -> None:
         """Twenty times a second: acknowledgements, alarms, and the mirror of what changed."""
@@ -298,7 +182,7 @@ class IngestRole:
             for change in self._records.gather(self._applier.effects):
                 self._mirror.alarm_changed(change)
                 self._touch(change.alarm.school, change.alarm.node, change.alarm.device)
-            if self._connection is None:
+            if self._outgoing.connection is None:
                 continue
             self._acknowledgements.send_due(now_ms)
             self._unsaved.update(self._applier.dirty)
@@ -318,18 +202,18 @@ class IngestRole:
             now_ms = self._now_ms()
             async with self._pipeline.lock:
                 await self._storing.offer(self._applier.tick(now_ms))
-            if self._connection is None:
+            if self._outgoing.connection is None:
                 continue
             for node, reason in self._rebirths.due(now_ms, paused=self._overloaded):
                 log.debug("asking %s for a rebirth: %s", node.sender, reason)
                 wish = rebirth_payload(now_ms, node.rebirth_metric)
-                self._publish(f"spBv1.0/{node.group}/NCMD/{node.id}", wish)
+                self._outgoing.publish(f"spBv1.0/{node.group}/NCMD/{node.id}", wish)
 
     async def _say(self) -> None:
         """Once a second the status; a loop of its own, so that it is heard whatever the others wait for."""
         while True:
             await asyncio.sleep(1)
-            self._publish_retained(self._status.topic, orjson.dumps(self._status.document(self._now_ms())))
+            self._line.say_status()
 
     async def _record(self) -> None:
         while True:
