@@ -210,13 +210,12 @@ def _about(payload: Payload) -> dict[str, bool | float | str]:
     return result
 
 
-def _number(value: object) -> float | None:
-    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return float(number) if number is not None and 0 < number < 1e5 else None
+def _number(value: bool | float | str | None) -> float | None:
+    return value if isinstance(value, float) and 0 < value < 1e5 else None
 
 
 def _integer(value: bool | float | str | None) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int else None
 
 
 def _unit(metric: Payload.Metric) -> str | None:
