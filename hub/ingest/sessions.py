@@ -214,8 +214,8 @@ def _number(value: bool | float | str | None) -> float | None:
     return value if isinstance(value, float) and 0 < value < 1e5 else None
 
 
-def _integer(value: bool | float | str | None) -> int | None:
-    return value if type(value) is int else None
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _unit(metric: Payload.Metric) -> str | None:
