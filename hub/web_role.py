@@ -185,18 +185,19 @@ def _telemetry_check(reader: TelemetryReader) -> health.Check:
 
 async def _organise(database: Database, told: Sequence[Walls | Inventory], stop: asyncio.Event) -> None:
     """Tells which schools there are, now and whenever that changes."""
-    known: list[SchoolFacts] | None = None
+    known: tuple[list[SchoolFacts], dict[str, str]] | None = None
     districts = [DistrictFacts(each.code, each.name, each.short) for each in province.districts()]
     while not stop.is_set():
         async with database.read() as session:
             units = await organisation.schools(session, today())
+            names = await organisation.names(session, today())
         schools = [
             SchoolFacts(u.code, u.name, u.levels[0] if u.levels else "", u.district_code or "") for u in units
         ]
-        if schools != known:
+        if (schools, names) != known:
             for each in told:
-                each.organise(schools, districts)
-            known = schools
+                each.organise(schools, districts, names)
+            known = schools, names
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), ORGANISE_EVERY_S)
 

@@ -7,7 +7,8 @@ after a change that moves a device in them; values that come and go move nothing
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from hub.live.documents import Document, Key, Mirrored, key_of
@@ -17,6 +18,7 @@ from hub.live.tiles import known_kind
 
 Sort: TypeAlias = Literal["place", "name", "severity", "since", "kind"]
 Subject: TypeAlias = tuple[str, str, str]
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 Place: TypeAlias = tuple[str, str, str, str, str, str]
 
 
@@ -79,6 +81,7 @@ class Inventory:
     def __init__(self) -> None:
         self.devices: dict[Key, Entry] = {}
         self.nodes: dict[Key, Mirrored] = {}
+        self._names = _NO_NAMES
         self.schools: dict[str, School] = {}
         self.districts: dict[str, str] = {}
         self._of_school: dict[str, dict[Key, Entry]] = defaultdict(dict)
@@ -118,8 +121,14 @@ class Inventory:
 
     # -- what changes --------------------------------------------------------------------------------
 
-    def organise(self, schools: Iterable[School], districts: Iterable[District]) -> None:
-        """Takes names and districts of schools; call again when they change."""
+    def organise(
+        self,
+        schools: Iterable[School],
+        districts: Iterable[District],
+        names: Mapping[str, str] = _NO_NAMES,
+    ) -> None:
+        """Takes names and districts of schools, and the names of all units; call again when they change."""
+        self._names = names
         self.schools = {school.code: school for school in schools}
         self.districts = {district.code: district.name for district in districts}
         for entry in self.devices.values():
@@ -181,7 +190,7 @@ class Inventory:
         document, key = entry.document, entry.key
         school, kind = self.schools.get(document.school), known_kind(document.kind)
         entry.district = school.district if school else ""
-        entry.school_name = school.name if school else ""
+        entry.school_name = school.name if school else self._names.get(document.school, "")
         entry.place = (document.school, in_order(document.room), in_order(document.name or key[2]), *key)
         entry.text = searchable(
             key[2], document.name, document.room, document.kind,

@@ -100,6 +100,12 @@ async def schools(session: AsyncSession, today: date) -> list[Unit]:
     return list((await session.execute(query)).scalars())
 
 
+async def names(session: AsyncSession, today: date) -> dict[str, str]:
+    """Gives the names of all units of a day, by code."""
+    query = select(Unit.code, Unit.name).where(valid_on(Unit, today))
+    return {row.code: row.name for row in await session.execute(query)}
+
+
 async def subtree(session: AsyncSession, code: str, today: date) -> frozenset[str] | None:
     """Gives the codes of a unit and everything below it on a day; None for the department, which is all."""
     unit = await session.get(Unit, code)

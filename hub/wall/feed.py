@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -36,6 +37,7 @@ DELTA_GAP_S = 0.2
 URGENT_GAP_S = 0.1  # what turns a cell of the map red waits for no figure
 TICK_S = 1.0
 UPLINK = "uplink"
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _LIVE = ("rx_kbps", "tx_kbps", "utilisation", "latency_ms", "loss", "capacity_kbps")
 
 
@@ -58,6 +60,7 @@ class WallFeed:
         self._facts: dict[str, SchoolFacts] = {}
         self._districts: list[DistrictFacts] = []
         self._places: dict[str, str] = {}
+        self._names: Mapping[str, str] = NO_NAMES
         self._sizes: Counter[str] = Counter()
         self._tallies: dict[str, Tally] = defaultdict(Tally)
         self._alarms: dict[str, Plain] = {}
@@ -85,8 +88,14 @@ class WallFeed:
 
     # -- what changes --------------------------------------------------------------------------------
 
-    def organise(self, schools: Sequence[SchoolFacts], districts: Sequence[DistrictFacts]) -> None:
-        """Takes the schools the wall shows, heard of or not; screens get a new snapshot."""
+    def organise(
+        self,
+        schools: Sequence[SchoolFacts],
+        districts: Sequence[DistrictFacts],
+        names: Mapping[str, str] = NO_NAMES,
+    ) -> None:
+        """Takes the schools the wall shows, heard of or not, and the names of all units; a new snapshot."""
+        self._names = {code: name for code, name in names.items() if self._mine(code)}
         mine = [s for s in schools if self._scope is None or s.code in self._scope]
         self._facts = {school.code: school for school in mine}
         self._places = {school.code: school.district for school in mine}
@@ -240,6 +249,7 @@ class WallFeed:
                 {"code": d.code, "name": d.name, "short": d.short, "schools": self._sizes[d.code]}
                 for d in self._districts
             ],
+            "offices": {code: name for code, name in self._names.items() if code not in self._facts},
             "schools": [facts.shown(self._rows[facts.code]) for facts in self._facts.values()],
             "figures": {**self._sent_figures, "history": history},
             "alarms": list(self._sent_alarms.values()),
@@ -313,7 +323,7 @@ class WallFeed:
         self._sent_uplinks = {}
         for code in top_uplinks(self._uplinks):
             facts, before = self._facts.get(code), sent.get(code)
-            shown = self._uplinks[code].shown(code, facts.name if facts else code)
+            shown = self._uplinks[code].shown(code, facts.name if facts else self._names.get(code, code))
             self._sent_uplinks[code] = shown
             if before is None or self._rolled:
                 changed[code] = {**shown, "history": self.history.values(line_series(code))}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hub.live.documents import Key
 from hub.live.picture import Picture
 from hub.supervision import supervise
-from hub.wall.feed import WallFeed
+from hub.wall.feed import NO_NAMES, WallFeed
 from hub.wall.memory import WallMemory
 from hub.wall.minutes import MINUTE_MS, line_series
 from hub.wall.rules import HISTORY, DistrictFacts, SchoolFacts
@@ -28,6 +28,7 @@ class Walls:
         self._feeds: dict[frozenset[str] | None, WallFeed] = {}
         self._schools: Sequence[SchoolFacts] = ()
         self._districts: Sequence[DistrictFacts] = ()
+        self._names: Mapping[str, str] = NO_NAMES
         self._stopped = False
         self._wake = asyncio.Event()
         self._memory: WallMemory | None = None
@@ -39,11 +40,16 @@ class Walls:
         if self._memory is None:
             self._memory = memory
 
-    def organise(self, schools: Sequence[SchoolFacts], districts: Sequence[DistrictFacts]) -> None:
-        """Takes the schools and districts of the organisation; call again when they change."""
-        self._schools, self._districts = schools, districts
+    def organise(
+        self,
+        schools: Sequence[SchoolFacts],
+        districts: Sequence[DistrictFacts],
+        names: Mapping[str, str] = NO_NAMES,
+    ) -> None:
+        """Takes the organisation; call again when it changes. `names` are those of all units, offices too."""
+        self._schools, self._districts, self._names = schools, districts, names
         for feed in self._feeds.values():
-            feed.organise(schools, districts)
+            feed.organise(schools, districts, names)
 
     def feed(self, scope: frozenset[str] | None) -> WallFeed:
         """The feed of these schools (None: all), made when first asked for."""
@@ -52,7 +58,7 @@ class Walls:
             feed = WallFeed(self._picture, scope, self._version, self._wake.set, self.clock_ms())
             self._feeds[scope] = feed
             self._picture.add_listener(feed)
-            feed.organise(self._schools, self._districts)
+            feed.organise(self._schools, self._districts, self._names)
             if scope is not None:
                 history = self._everything.history
                 feed.recall({name: history.minutes(name) for name in map(line_series, feed.lines)})

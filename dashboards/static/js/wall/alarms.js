@@ -6,8 +6,8 @@ import { age, moment, nt, number, said, t } from "../words.js";
 const ROW_REM = 3.3;
 const NARROW_ROWS = 8;
 
-export const place = (alarm, schools) => {
-  const school = schools.get(alarm.school)?.name ?? alarm.school;
+export const place = (alarm, picture) => {
+  const school = picture.schools.get(alarm.school)?.name ?? picture.offices.get(alarm.school) ?? alarm.school;
   return [school, alarm.room && alarm.room !== "-" ? t("room {room}", { room: alarm.room }) : ""].filter(Boolean).join(" · ");
 };
 
@@ -23,7 +23,7 @@ export const places = (alarm, picture) =>
 
 const where = (alarm, picture) =>
   alarm.members ? places(alarm, picture)
-    : [place(alarm, picture.schools).replace(/^Trường\s+/u, ""), said(alarm, "detail")].filter(Boolean).join(" · ");
+    : [place(alarm, picture).replace(/^Trường\s+/u, ""), said(alarm, "detail")].filter(Boolean).join(" · ");
 
 export const holder = (alarm) =>
   alarm.unacknowledged && alarm.unacknowledged < alarm.members

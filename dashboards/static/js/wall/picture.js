@@ -11,6 +11,7 @@ export class Picture {
   clear() {
     this.schools = new Map();
     this.districts = new Map();
+    this.offices = new Map();
     this.alarms = new Map();
     this.uplinks = new Map();
     this.figures = {};
@@ -30,6 +31,7 @@ export class Picture {
         this.districts.set(school.district, { code: school.district, name: school.district, short: school.district, members: [] });
       this.districts.get(school.district).members.push(this.schools.get(school.code));
     }
+    this.offices = new Map(Object.entries(picture.offices ?? {}));
     for (const alarm of picture.alarms ?? []) this.alarms.set(alarm.id, alarm);
     for (const uplink of picture.uplinks ?? []) this.uplinks.set(uplink.school, uplink);
     this.figures = picture.figures ?? {};

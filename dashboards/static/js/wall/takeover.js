@@ -20,7 +20,7 @@ export class Takeover {
     const more = fresh.length > 1 ? " · " + nt("and {n} more", "and {n} more", fresh.length - 1) : "";
     text(part(this.node, "kind"), t("Critical alarm · {time}", { time: clockTime(alarm.raised_ms) }) + more);
     const district = picture.districts.get((alarm.districts?.[0].code) ?? picture.schools.get(alarm.school)?.district);
-    const where = alarm.members ? district?.name ?? "" : place(alarm, picture.schools);
+    const where = alarm.members ? district?.name ?? "" : place(alarm, picture);
     text(part(this.node, "title"), [headline(alarm), where].filter(Boolean).join(" – "));
     text(part(this.node, "text"), [alarm.members ? places(alarm, picture) : district?.name, said(alarm, "detail")].filter(Boolean).join(" · "));
     text(part(this.node, "age"), stopwatch(nowMs - alarm.raised_ms));
