@@ -1,0 +1,1 @@
+"""The long subcommands of `hub`; each imports what it works with when it runs."""
