@@ -8,24 +8,21 @@ import asyncio
 import contextlib
 import fcntl
 import logging
-import os
-import pwd
 import secrets
 import signal
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
 
 from devices import province
-from hub.broker import LOOPBACK_HOSTS, find_mosquitto, loopback_config, port_is_free, unused_port
-from hub.demo_records import SCHOOL_ZONE, DemoLogin, prepare
+from hub.broker import LOOPBACK_HOSTS, port_is_free, unused_port
+from hub.clock import LOCAL_TIME
+from hub.demo_children import broker_folder, broker_name, demo_children
+from hub.demo_records import DemoLogin, prepare
 from hub.probes import SchoolsHeard, http_problem, mqtt_problem
 from hub.processes import Child, Crew
 from hub.settings import SettingProblem, Settings, SettingsError, load_settings
@@ -58,7 +55,7 @@ class DemoFailed(Exception):
 
 def choose_clock(now: datetime) -> str:
     """Returns the schools' clock: the real one in school hours, else one that shows a school morning."""
-    local = now.astimezone(SCHOOL_ZONE)
+    local = now.astimezone(LOCAL_TIME)
     in_school_hours = local.weekday() < 5 and 7 <= local.hour < 17
     return "real" if in_school_hours else SCHOOL_MORNING
 
@@ -99,15 +96,18 @@ async def run_demo(options: DemoOptions, console: Console) -> int:
     Raises `SettingsError` for a taken port and `DemoFailed` when a part does not come up.
     """
     settings = demo_settings(options)
-    clock = options.clock or choose_clock(datetime.now(SCHOOL_ZONE))
+    clock = options.clock or choose_clock(datetime.now(LOCAL_TIME))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with _only_demo_in(settings.data_dir), _deaths_shown_on(console), _broker_folder() as folder:
+    with _only_demo_in(settings.data_dir), _deaths_shown_on(console), broker_folder() as folder:
         async with _ended_in_order(console) as crew:
-            children = _children(settings, folder, options, clock)
+            children = demo_children(
+                settings, folder,
+                schools=options.schools, seed=options.seed, clock=clock, scenario=options.scenario,
+            )  # fmt: skip
             starting = asyncio.create_task(_start(crew, children, settings, options, console))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,7 +128,7 @@ async def _start(
     with console.status("Starting the broker …") as status:
         crew.start(children["broker"])
         await _until(lambda: mqtt_problem(settings.mqtt_url), children["broker"], 20)
-        console.print(f"[green]✓[/] Broker: {_broker_name()} on {settings.mqtt_url}")
+        console.print(f"[green]✓[/] Broker: {broker_name()} on {settings.mqtt_url}")
         status.update("Preparing the records …")
         accounts = await prepare(settings, options.schools, options.seed)
         console.print(f"[green]✓[/] Records of {schools} schools in {settings.data_dir}")
@@ -160,54 +160,6 @@ async def _start(
         finally:
             listening.cancel()
     return accounts
-
-
-def _children(settings: Settings, folder: Path, options: DemoOptions, clock: str) -> dict[str, Child]:
-    """Describes the child processes, in the order of starting."""
-    logs = settings.data_dir / "logs"
-    hub = [sys.executable, "-m", "hub.cli"]
-    environment = {
-        "HUB_HTTP_HOST": settings.http_host,
-        "HUB_HTTP_PORT": str(settings.http_port),
-        "HUB_MQTT_URL": settings.mqtt_url,
-        "HUB_DATA_DIR": str(settings.data_dir),
-        "HUB_DATABASE_URL": settings.database_url,
-        "HUB_TELEMETRY_URL": settings.telemetry_url,
-        "HUB_DEMO": "true",
-        "HUB_DEMO_TOKEN": settings.demo_token.get_secret_value() if settings.demo_token else "",
-        "PYTHONUNBUFFERED": "1",
-    }
-    simulate = [*hub, "simulate", "--schools", str(options.schools), "--mqtt-url", settings.mqtt_url]
-    simulate += [
-        "--data-dir",
-        str(settings.data_dir / "schools"),
-        "--seed",
-        str(options.seed),
-        "--clock",
-        clock,
-    ]
-    if options.scenario:
-        simulate += ["--scenario", options.scenario]
-    return {
-        "broker": _broker(folder, _mqtt_port(settings), logs),
-        "ingest": Child("ingest", [*hub, "serve", "--role", "ingest"], logs / "ingest.log", environment),
-        # beside the pages its roll-ups would make them wait for the interpreter's lock
-        "control": Child("control", [*hub, "serve", "--role", "control"], logs / "control.log", environment),
-        "web": Child("web", [*hub, "serve", "--role", "web"], logs / "web.log", environment),
-        "schools": Child("schools", simulate, logs / "schools.log", environment),
-    }
-
-
-def _broker(folder: Path, port: int, logs: Path) -> Child:
-    program = find_mosquitto()
-    if program is None:
-        return Child("broker", [sys.executable, "-m", "hub.embedded_broker", str(port)], logs / "broker.log")
-    config = folder / "mosquitto.conf"
-    config.write_text(loopback_config(port))
-    config.chmod(0o644)
-    # As root, Mosquitto would change to its own account by itself and so lose the tie to this process' life.
-    user = "mosquitto" if os.geteuid() == 0 and _has_account("mosquitto") else None
-    return Child("broker", [program, "-c", config], logs / "broker.log", user=user)
 
 
 def _tell(console: Console, settings: Settings, clock: str, accounts: list[DemoLogin]) -> None:
@@ -268,15 +220,6 @@ def _only_demo_in(data_dir: Path) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _broker_folder() -> Iterator[Path]:
-    """A folder that Mosquitto's own account can read, wherever the data directory is."""
-    with tempfile.TemporaryDirectory(prefix="hub-demo-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
-
-
 class _DeathsOnConsole(logging.Handler):
     """Shows what supervision says, without tracebacks: the child's own log has its story."""
 
@@ -306,22 +249,6 @@ def _address(settings: Settings) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104  (compared with, not listened on)
         host = "127.0.0.1"
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
-
-
-def _mqtt_port(settings: Settings) -> int:
-    return urlsplit(settings.mqtt_url).port or 1883
-
-
-def _broker_name() -> str:
-    return "Mosquitto" if find_mosquitto() else "embedded (no Mosquitto is installed)"
-
-
-def _has_account(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def _port_taken(setting: str, port: int) -> SettingProblem:

@@ -1,17 +1,14 @@
 """What a demo's database holds before anyone reports: the organisation and one account per role."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from devices import province
 from hub.accounts.service import create_demo_accounts
 from hub.broker import LOOPBACK_HOSTS
+from hub.clock import today
 from hub.database import Database, migrate
 from hub.organisation.service import root_of_list, seed_province
 from hub.settings import Settings
-
-SCHOOL_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ async def prepare(settings: Settings, schools: int, seed: int) -> list[DemoLogin
     database = Database(settings.database_url)
     try:
         async with database.write() as session:
-            await seed_province(session, datetime.now(SCHOOL_ZONE).date(), schools)
+            await seed_province(session, today(), schools)
             accounts = await create_demo_accounts(
                 session, password_seed, root_code=root_of_list(), school_code=a_school
             )

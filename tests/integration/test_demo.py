@@ -18,10 +18,12 @@ import psutil
 import pytest
 
 from hub.broker import port_is_free, unused_port
+from hub.clock import LOCAL_TIME
 from hub.demo import SCHOOL_MORNING, choose_clock
-from hub.demo_records import SCHOOL_ZONE
 
-WITHOUT_MOSQUITTO = "import hub.demo, hub.cli; hub.demo.find_mosquitto = lambda: None; hub.cli.main()"
+WITHOUT_MOSQUITTO = (
+    "import hub.demo_children, hub.cli; hub.demo_children.find_mosquitto = lambda: None; hub.cli.main()"
+)
 
 
 class Demo:
@@ -182,4 +184,4 @@ def test_a_taken_port_is_named(option: str, tmp_path: Path) -> None:
     ],
 )
 def test_outside_school_hours_it_shows_a_school_morning(local: str, clock: str) -> None:
-    assert choose_clock(datetime.fromisoformat(local).replace(tzinfo=SCHOOL_ZONE)) == clock
+    assert choose_clock(datetime.fromisoformat(local).replace(tzinfo=LOCAL_TIME)) == clock
