@@ -35,6 +35,7 @@ from hub.organisation import service as organisation
 from hub.registry import api as registry_api
 from hub.settings import Settings
 from hub.telemetry import api as telemetry_api
+from hub.telemetry import export_api
 from hub.telemetry.engines import check_reader, open_reader, open_rollups
 from hub.telemetry.history import History
 from hub.telemetry.port import TelemetryReader
@@ -65,6 +66,7 @@ ROUTERS = (
     schools_api.router,
     wall_api.router,
     telemetry_api.router,
+    export_api.router,
     traffic_api.router,
     views_api.router,
 )

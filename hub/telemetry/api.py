@@ -11,7 +11,6 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, Query, Request
 
 from hub.errors import Invalid, NotFound, Unavailable
-from hub.telemetry import export_api
 from hub.telemetry.chart_items import Item
 from hub.telemetry.held import Metric
 from hub.telemetry.history import Chart, History
@@ -36,7 +35,6 @@ _NO_STEPS: tuple[dict[Metric, list[Point]], Tier] = ({}, Tier.RAW)
 
 router = APIRouter(prefix="/api/v1", tags=["telemetry"])
 
-router.include_router(export_api.router)
 MAX_POINTS = 10_000
 POINTS_A_PAGE = 100_000
 

@@ -17,7 +17,7 @@ from hub.telemetry.tiers import LOCAL_OFFSET_MS, Tier
 from hub.web.access import permission
 from hub.web.principal import Principal
 
-router = APIRouter()
+router = APIRouter(prefix="/api/v1", tags=["telemetry"])
 
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 

@@ -127,7 +127,7 @@ async def test_an_alarm_opens_with_its_history_and_is_shelved_with_a_reason(
     await page.keyboard.press("Control+Enter")
     await expect(drawer.locator(".acts")).to_contain_text("Bỏ gác")
     await page.keyboard.press("Escape")
-    assert "alarm=" not in page.url
+    await page.wait_for_function("() => !location.search.includes('alarm=')")
     row = page.locator(f'#alarms-list .row[data-key="{shaky["id"]}"]')
     await expect(row).to_have_count(0)
     await page.locator("[data-view=shelved]").click()

@@ -42,7 +42,8 @@ class ListeningHub:
             case MessageType.NDATA | MessageType.DDATA:
                 key = topic.node or "", values.pop(EPOCH), values.pop(POSITION)
                 self.historical += any(metric.is_historical for metric in payload.metrics)
-                self.data[key] = values if topic.device else {}
+                # a position counts once: a node that asks what is stored shows the last one again, empty
+                self.data.setdefault(key, values if topic.device else {})
                 self.times_ms += [metric.ts_ms or 0 for metric in payload.metrics]
                 node = (topic.group, *key[:2])
                 self.unanswered.add(node)  # also for what is known: a node may ask by sending it again

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 
 from devices.wire.datatypes import DataType
 from hub.live.picture import Picture
-from hub.telemetry import api
+from hub.telemetry import export_api
 from hub.telemetry.export import RAW_COLUMNS, csv_parts, parquet_parts
 from hub.telemetry.history import History
 from hub.telemetry.port import MARKER, Row
@@ -41,7 +41,7 @@ async def client(tmp_path: Path, asker: Principal) -> AsyncIterator[httpx.AsyncC
     writer = SqliteWriter(tmp_path / "t.db")
     app = FastAPI()
     problems.install(app)
-    app.include_router(api.router)
+    app.include_router(export_api.router)
     app.state.picture, app.state.now_ms = Picture(), lambda: T0
     for school in (SCHOOL, OTHER):
         series = writer.series((school, f"{school}-a1", "air"))
