@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 
-from devices.wire.payloads import ndeath_payload
-from devices.wire.topics import MessageType
 from edge_agents import encoding
-from edge_agents.births import device_birth, device_death, node_birth
-from edge_agents.connection import post
-from edge_agents.encoding import STORED, Head, counter_body, historical
+from edge_agents.encoding import STORED, counter_body, historical
 from edge_agents.listening import Listener
 from edge_agents.rules import Pace, Replay
+from edge_agents.speaking import Speaker
 
 if TYPE_CHECKING:
-    from edge_agents.node import Device, Node
+    from edge_agents.node import Node
 
 LIVE_MOST = 5_000
 """Payloads waiting to go out for the first time; what is beyond that becomes backlog (it is on disk)."""
@@ -52,16 +49,13 @@ class Session:
         timing = node.timing
         self._outbox = node.outbox
         self._loop = asyncio.get_running_loop()
-        self._bd_seq = bd_seq
-        self._seq = 0
         self._leaving = False
         self._rebirth = False
-        self._head = Head()
         self._live: deque[tuple[int, str, bytes | Control]] = deque()
         self._shown = 0
         self._failure_said = ""
         self._only_shown: deque[tuple[str, bytes]] = deque(maxlen=SHOWN_MOST)
-        self._data_topic = f"spBv1.0/{node.group}/%s/{node.node_id}"
+        self._speaker = Speaker(node, client, bd_seq)
         self._listener = Listener(node, client, self._ask_for_rebirth, self._take_answer, self._host_is_back)
         now = self._ms()
         self._replay = Replay(
@@ -157,56 +151,9 @@ class Session:
     async def _births(self) -> None:
         self._rebirth = False
         self.born = False
-        node = self.node
-        self._seq = 0
-        await self._publish(MessageType.NBIRTH, "", node_birth(node, self._bd_seq, self._next_seq()))
-        for device in list(node.devices.values()):
-            if device.alive or not device.announced:
-                await self._device_birth(device)
-        for device in list(node.devices.values()):
-            if not device.alive and not device.announced:
-                await self._device_death(device)
-            device.announced = True
+        await self._speaker.births()
         self.born = True
-        node.counters.births += 1
-
-    async def _device_birth(self, device: Device) -> None:
-        payload = device_birth(self.node, device, self._next_seq())
-        await self._publish(MessageType.DBIRTH, device.description.id, payload)
-
-    async def _device_death(self, device: Device) -> None:
-        payload = device_death(self.node, device, self._next_seq())
-        await self._publish(MessageType.DDEATH, device.description.id, payload)
-
-    async def _publish(self, message_type: MessageType, device: str, payload: bytes) -> None:
-        await self.client.publish(self._topic(message_type, device), payload)
-
-    async def _publish_data(
-        self, position: int, device: str, body: bytes, *, is_history: bool, more: bool = False
-    ) -> None:
-        """Send a payload; with `more` to follow at once, nobody waits until the socket has it."""
-        outbox = self._outbox
-        first = outbox.first if outbox.lost_unknown_to_hub else None
-        body = self.node.by_clock_of_now(position, body)
-        head = self._head.encode(
-            self._next_seq(), self.node.now_ms(), outbox.epoch, position, is_history=is_history, first=first
-        )
-        message_type = MessageType.DDATA if device else MessageType.NDATA
-        outbox.sent(position)
-        topic = self._topic(message_type, device)
-        if more:
-            post(self.client, topic, head + body)
-        else:
-            await self.client.publish(topic, head + body)
-
-    def _topic(self, message_type: MessageType, device: str) -> str:
-        topic = self._data_topic % message_type.value
-        return f"{topic}/{device}" if device else topic
-
-    def _next_seq(self) -> int:
-        seq = self._seq
-        self._seq = (seq + 1) & 0xFF
-        return seq
+        self.node.counters.births += 1
 
     # ------------------------------------------------ live data
 
@@ -231,9 +178,7 @@ class Session:
                     self._only_shown.append((device_id, what))
         while self._only_shown and not self._rebirth:
             device_id, body = self._only_shown.popleft()
-            message_type = MessageType.DDATA if device_id else MessageType.NDATA
-            payload = encoding.transient(body, self._next_seq(), self.node.now_ms())
-            await self.client.publish(self._topic(message_type, device_id), payload)
+            await self._speaker.transient(device_id, body)
             self.node.counters.shown += 1
 
     async def _drain_live(self) -> None:
@@ -244,9 +189,8 @@ class Session:
                 device = self.node.devices.get(device_id)
                 if device is not None:
                     device.announced = True
-                    await (
-                        self._device_birth(device) if what is Control.BIRTH else self._device_death(device)
-                    )
+                    speaker = self._speaker
+                    await (speaker.birth(device) if what is Control.BIRTH else speaker.death(device))
                 continue
             if position <= self._shown:  # seen already: what follows is history
                 self._replay.skipped_live(position)
@@ -257,7 +201,7 @@ class Session:
             self.node.counters.sent += 1
             sent += 1
             more = sent < AT_ONCE and bool(live) and live[0][0] > 0 and self._sendable(live[0])
-            await self._publish_data(position, device_id, what, is_history=False, more=more)
+            await self._speaker.data(position, device_id, what, is_history=False, more=more)
 
     def _beat(self) -> None:
         if self._answered and self._ms() - self._last_data_ms >= self.node.timing.heartbeat_s * 1000:
@@ -287,7 +231,7 @@ class Session:
             position = outbox.known
             held = await outbox.held(position, position)
             device, body = (held[0].device, historical(held[0].body)) if held else ("", b"")
-            await self._publish_data(position, device, body, is_history=True)
+            await self._speaker.data(position, device, body, is_history=True)
             self._last_data_ms = now
             self._asked_by_ms = now + self._ask_wait_ms
             self._ask_wait_ms = min(2 * self._ask_wait_ms, int(timing.heartbeat_s * 1000))
@@ -320,7 +264,7 @@ class Session:
             device, body = (entry.device, historical(entry.body)) if entry else ("", b"")
             self.node.counters.sent_again += 1
             replay.sent_again(position, now)
-            await self._publish_data(position, device, body, is_history=True, more=position < last)
+            await self._speaker.data(position, device, body, is_history=True, more=position < last)
         replay.sent_again(last, now)
         return True
 
@@ -363,8 +307,7 @@ class Session:
                 while self._live and self._answered and not self._rebirth:
                     await self._drain_live()
                     await self._sleep(self._busy_tick_s)
-        topic = self._topic(MessageType.NDEATH, "")
-        await self.client.publish(topic, ndeath_payload(self._bd_seq, self.node.now_ms()), qos=1)
+        await self._speaker.farewell()
 
     def _ms(self) -> int:
         return int(self._loop.time() * 1000)
