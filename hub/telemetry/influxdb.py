@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
+from hub import clock
 from hub.telemetry.influxdb_address import Address
 from hub.telemetry.influxdb_catalog import Catalog
 from hub.telemetry.influxdb_lines import NS_PER_MS, Lines, tags
@@ -21,14 +21,10 @@ from hub.telemetry.port import (
 from hub.telemetry.tiers import DAY_MS
 
 
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class InfluxWriter:
     """The writer of the ingest role; opens nothing before the first write."""
 
-    def __init__(self, address: Address, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+    def __init__(self, address: Address, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._now_ms = now_ms
         self._posting = Posting(address)
         self._questions = Questions(address)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 from devices.wire.datatypes import DataType
+from hub import clock
 from hub.telemetry import influxdb_catalog as catalog
 from hub.telemetry.influxdb_address import Address
 from hub.telemetry.influxdb_lines import (
@@ -32,15 +32,11 @@ _SETTLE_MS = 5_000
 _CHECK_S = 1.5
 
 
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class InfluxReader:
     """Held by the web and control roles; opens nothing before the first question."""
 
     def __init__(
-        self, address: Address, now_ms: Callable[[], int] = _wall_clock_ms, settle_ms: int = -1
+        self, address: Address, now_ms: Callable[[], int] = clock.now_ms, settle_ms: int = -1
     ) -> None:
         self._questions = Questions(address)
         self._now_ms = now_ms

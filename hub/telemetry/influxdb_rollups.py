@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from hub import clock
 from hub.telemetry import influxdb_catalog
 from hub.telemetry.influxdb_address import Address
 from hub.telemetry.influxdb_catalog import Catalog
@@ -42,14 +42,10 @@ _WANTED_A_QUESTION = 50
 _LARGEST = 1.7976931348623157e308
 
 
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class InfluxRollups:
     """Written by one job, read by many; opens nothing before it is asked."""
 
-    def __init__(self, address: Address, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+    def __init__(self, address: Address, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._address = address
         self._now_ms = now_ms
         self._stamp = 0

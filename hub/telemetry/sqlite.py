@@ -10,41 +10,30 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hub import clock
 from hub.telemetry import rows as packed_rows
 from hub.telemetry.port import WINDOW_MS, Key, Refused, Row, Series, closed_before_ms
 from hub.telemetry.sqlite_reader import SqliteReader
-from hub.telemetry.sqlite_tables import DAY_MS, drop_before, path_of, table_of
+from hub.telemetry.sqlite_tables import DAY_MS, SERIES_SCHEMA, drop_before, path_of, table_of
 
 __all__ = ["SqliteReader", "SqliteWriter", "path_of"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS series (
-    id INTEGER PRIMARY KEY, group_code TEXT NOT NULL, node TEXT NOT NULL, device TEXT NOT NULL,
-    UNIQUE (group_code, node, device)
-);
-CREATE TABLE IF NOT EXISTS field (
-    series_id INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, datatype INTEGER NOT NULL,
-    PRIMARY KEY (series_id, place)
-) WITHOUT ROWID;
+_SCHEMA = f"""
+{SERIES_SCHEMA}
 CREATE TABLE IF NOT EXISTS late (
     seq INTEGER PRIMARY KEY, series_id INTEGER NOT NULL, window_ms INTEGER NOT NULL
 );
 """
 
 
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class SqliteWriter:
     """The one writer of a telemetry file."""
 
-    def __init__(self, path: Path, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+    def __init__(self, path: Path, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._now_ms = now_ms
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)

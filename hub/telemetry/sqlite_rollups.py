@@ -22,15 +22,8 @@ from hub.telemetry.rollup import Rollup
 from hub.telemetry.rollup_port import Progress, RollupRow
 from hub.telemetry.tiers import LOCAL_OFFSET_MS, ROLLED, WIDTH_MS, Tier
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS series (
-    id INTEGER PRIMARY KEY, group_code TEXT NOT NULL, node TEXT NOT NULL, device TEXT NOT NULL,
-    UNIQUE (group_code, node, device)
-);
-CREATE TABLE IF NOT EXISTS field (
-    series_id INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, datatype INTEGER NOT NULL,
-    PRIMARY KEY (series_id, place)
-) WITHOUT ROWID;
+_SCHEMA = f"""
+{sqlite_tables.SERIES_SCHEMA}
 CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _PARTITION = {Tier.FIVE_MINUTES: "%Y%m%d", Tier.HOUR: "%Y%m", Tier.DAY: "%Y"}

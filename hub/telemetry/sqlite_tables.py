@@ -1,4 +1,4 @@
-"""Names of the tables of a telemetry file: one a UTC day, so that a day is dropped whole."""
+"""The tables of a telemetry file: who reports, and one of samples a UTC day, so that a day goes whole."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from urllib.parse import unquote, urlsplit
 from hub.telemetry.port import TelemetryError
 
 DAY_MS = 86_400_000
+SERIES_SCHEMA = """
+CREATE TABLE IF NOT EXISTS series (
+    id INTEGER PRIMARY KEY, group_code TEXT NOT NULL, node TEXT NOT NULL, device TEXT NOT NULL,
+    UNIQUE (group_code, node, device)
+);
+CREATE TABLE IF NOT EXISTS field (
+    series_id INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, datatype INTEGER NOT NULL,
+    PRIMARY KEY (series_id, place)
+) WITHOUT ROWID;
+"""
+"""What telemetry and roll-up files have in common: who reports, and the places of their metrics in rows."""
+
 _TABLE = re.compile(r"sample_(\d{8})")
 
 
