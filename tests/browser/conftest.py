@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
+from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.api_stand_in import Records
@@ -44,16 +45,12 @@ class StandIn:
 
 
 @pytest.fixture
-def stand_in() -> Iterator[Callable[..., StandIn]]:
-    """Gives a function that starts a stand-in hub for a generated province."""
+def served() -> Iterator[Callable[[FastAPI], str]]:
+    """Gives a function that serves an application until the test ends, and gives its address."""
     started: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(schools: int | None = None, *, troubled: bool = True) -> StandIn:
-        province = Province(SCHOOLS, schools, troubled=troubled)
-        records = Records(province.picture)
-        config = uvicorn.Config(
-            build(province, records), port=0, log_level="error", timeout_graceful_shutdown=1
-        )
+    def serve(application: FastAPI) -> str:
+        config = uvicorn.Config(application, port=0, log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -61,13 +58,25 @@ def stand_in() -> Iterator[Callable[..., StandIn]]:
         while not server.started:
             threading.Event().wait(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        return StandIn(f"http://127.0.0.1:{port}", province, records)
+        return f"http://127.0.0.1:{port}"
 
-    yield start
+    yield serve
     for server, _ in started:
         server.should_exit = True
     for _, thread in started:
         thread.join(5)
+
+
+@pytest.fixture
+def stand_in(served: Callable[[FastAPI], str]) -> Callable[..., StandIn]:
+    """Gives a function that starts a stand-in hub for a generated province."""
+
+    def start(schools: int | None = None, *, troubled: bool = True) -> StandIn:
+        province = Province(SCHOOLS, schools, troubled=troubled)
+        records = Records(province.picture)
+        return StandIn(served(build(province, records)), province, records)
+
+    return start
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

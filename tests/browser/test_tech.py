@@ -1,13 +1,12 @@
 """The technicians' pages in a real Chromium."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import uvicorn
+from fastapi import FastAPI
 from playwright.async_api import Page, expect
 
 from tests.browser.api_stand_in import PASSWORD, Records
@@ -37,31 +36,16 @@ Start = Callable[..., Technicians]
 
 
 @pytest.fixture
-def hub() -> Iterator[Start]:
+def hub(served: Callable[[FastAPI], str]) -> Start:
     """Gives a function that starts a stand-in hub with so many devices."""
-    started: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(devices: int = 260) -> Technicians:
         province = Province(SCHOOLS, 24)
         fleet = Fleet(province.picture["schools"], devices)
         records = Records(province.picture)
-        config = uvicorn.Config(
-            build_tech(province, records, fleet), port=0, log_level="error", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        started.append((server, thread))
-        while not server.started:
-            threading.Event().wait(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        return Technicians(f"http://127.0.0.1:{port}", fleet, records)
+        return Technicians(served(build_tech(province, records, fleet)), fleet, records)
 
-    yield start
-    for server, _ in started:
-        server.should_exit = True
-    for _, thread in started:
-        thread.join(5)
+    return start
 
 
 async def signed_in(
