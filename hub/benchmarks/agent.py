@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +20,7 @@ import uvloop
 from devices.kind import kinds
 from devices.wire.sparkplug_b_pb2 import Payload
 from hub.benchmarks.ingest import mosquitto
-from hub.benchmarks.processes import cpu_s, part
+from hub.benchmarks.processes import cpu_s, part, show
 from hub.ingest import packets
 from hub.ingest.connection import dial
 
@@ -165,9 +163,5 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=30.0, help="seconds of measuring")
     options = parser.parse_args(argv)
     figures = run(options)
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-    else:
-        for name, value in figures.items():
-            sys.stdout.write(f"{name:28} {value:>14,}\n")
+    show(figures, as_json=options.json)
     return 0 if figures["within_limits"] else 1

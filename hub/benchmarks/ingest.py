@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import multiprocessing
 import os
 import sqlite3
@@ -26,6 +25,7 @@ import psutil
 import uvloop
 
 from hub.benchmarks.load import VALUES, Load, Sender, prepare
+from hub.benchmarks.processes import ended, show
 from hub.broker import find_mosquitto, loopback_config, unused_port
 from hub.database import migrate
 from hub.ingest import packets
@@ -63,15 +63,8 @@ def ingest_role(url: str, folder: Path) -> Iterator[psutil.Process]:
     }
     command = [sys.executable, "-m", "hub.cli", "serve", "--role", "ingest"]
     process = subprocess.Popen(command, env=environment)
-    try:
+    with ended(process):
         yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _send(url: str, load: Load, windowed: bool, ready: Any, go: Any, result: Any, timeout_s: float) -> None:
@@ -201,9 +194,5 @@ def command(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     load = Load(options.payloads, options.nodes, options.devices)
     figures = run(load, options.ceiling_payloads)
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-    else:
-        for name, value in figures.items():
-            sys.stdout.write(f"{name:28} {value:>14,}\n")
+    show(figures, as_json=options.json)
     return 0 if figures["lost"] == 0 else 1

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -21,16 +20,14 @@ import httpx
 import psutil
 
 from hub.benchmarks.ingest import mosquitto
-from hub.benchmarks.processes import memory_mb, part, until
+from hub.benchmarks.processes import memory_mb, part, show, trial_hub, until
 from hub.broker import unused_port
 from hub.demo_records import prepare
-from hub.settings import load_settings
 
 MEMORY_TARGET_MB = 400
 COLD_START_TARGET_S = 10
 DRAIN_TARGET_S = 60
 REBIRTHS_OVER_NODES = 1.05
-_TOKEN = "benchmark"  # noqa: S105  # of a hub that lives for minutes on loopback
 _ROLES = ("ingest", "control", "web")
 
 
@@ -39,32 +36,21 @@ class Province:
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.options, self.folder = options, folder
-        self.mqtt_port, self.http_port = unused_port(), unused_port()
+        self.mqtt_port = unused_port()
         self.mqtt_url = f"mqtt://127.0.0.1:{self.mqtt_port}"
-        self.address = f"http://127.0.0.1:{self.http_port}"
         self.hub: dict[str, psutil.Process] = {}
-        self.environment = {
-            "HUB_CONFIG": "",
-            "HUB_HTTP_PORT": str(self.http_port),
-            "HUB_MQTT_URL": self.mqtt_url,
-            "HUB_DATA_DIR": str(folder / "data"),
-            "HUB_DEMO": "true",
-            "HUB_DEMO_TOKEN": _TOKEN,
-            "HUB_LOG_LEVEL": "warning",
-        }
+        self.trial = trial_hub(folder, self.mqtt_url)
 
     async def prepare(self) -> None:
         """Fill the records with all schools."""
-        (self.folder / "data").mkdir()
-        settings = load_settings(
-            data_dir=self.folder / "data", mqtt_url=self.mqtt_url, http_port=self.http_port
-        )
-        await prepare(settings, self.options.schools, self.options.seed)
+        await prepare(self.trial.settings, self.options.schools, self.options.seed)
 
     def start_hub(self, stack: contextlib.ExitStack) -> None:
         """Start every role in a process of its own."""
         self.hub = {
-            role: stack.enter_context(part(self.folder, role, "serve", "--role", role, **self.environment))
+            role: stack.enter_context(
+                part(self.folder, role, "serve", "--role", role, **self.trial.environment)
+            )
             for role in _ROLES
         }
 
@@ -76,11 +62,6 @@ class Province:
         arguments += ["--data-dir", str(self.folder / "schools"), "--connect-per-s", "100"]
         arguments += ["--changes-per-s", str(options.changes_per_s), "--alarm-every", "2000"]
         return stack.enter_context(part(self.folder, "schools", *arguments))
-
-    def client(self) -> httpx.AsyncClient:
-        """Open a client with the right to see everything."""
-        bearer = {"Authorization": f"Bearer {_TOKEN}"}
-        return httpx.AsyncClient(base_url=self.address, headers=bearer, timeout=20, trust_env=False)
 
 
 async def wall_picture(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -169,7 +150,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     province = Province(options, folder)
     await province.prepare()
     figures: dict[str, Any] = {"schools": options.schools, "payloads_per_s": options.changes_per_s}
-    async with province.client() as client:
+    async with province.trial.client() as client:
         with contextlib.ExitStack() as stack:
             figures |= await _measured(province, client, stack)
     return figures
@@ -266,9 +247,5 @@ def command(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as name:
         figures = asyncio.run(measure(options, Path(name)))
     figures["missed"] = missed(figures)
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-    else:
-        for key, value in figures.items():
-            sys.stdout.write(f"{key:28} {value}\n")
+    show(figures, as_json=options.json)
     return 1 if figures["missed"] else 0

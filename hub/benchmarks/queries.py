@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import multiprocessing
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,10 +24,8 @@ import uvloop
 from devices.wire.datatypes import DataType
 from hub.benchmarks.ingest import mosquitto
 from hub.benchmarks.load import NAMES, Load, Sender, node_ids, prepare
-from hub.benchmarks.processes import part, percentile, until
-from hub.broker import unused_port
+from hub.benchmarks.processes import part, percentile, show, trial_hub, until
 from hub.demo_records import prepare as prepare_records
-from hub.settings import load_settings
 from hub.telemetry.engines import open_rollups
 from hub.telemetry.port import Key
 from hub.telemetry.rollup import Rollup
@@ -41,7 +37,6 @@ _ACTIVE_NODES, _ACTIVE_DEVICES = 100, 5
 _IDLE_NODES, _IDLE_DEVICES = 345, 20
 _CHARTED = 200
 _SERIES = 500
-_TOKEN = "benchmark"  # noqa: S105  # of a hub that lives for minutes on loopback
 
 
 def _keys() -> list[Key]:
@@ -151,33 +146,16 @@ async def _ask(client: httpx.AsyncClient, for_s: float, chance: random.Random) -
 
 async def measure(options: argparse.Namespace, folder: Path, mqtt_url: str) -> dict[str, Any]:
     """Run everything; give the figures by name."""
-    port = unused_port()
-    environment = {
-        "HUB_CONFIG": "",
-        "HUB_HTTP_PORT": str(port),
-        "HUB_MQTT_URL": mqtt_url,
-        "HUB_DATA_DIR": str(folder / "data"),
-        "HUB_DEMO": "true",
-        "HUB_DEMO_TOKEN": _TOKEN,
-        "HUB_LOG_LEVEL": "warning",
-    }
-    settings = load_settings(data_dir=folder / "data", mqtt_url=mqtt_url, http_port=port)
-    settings.data_dir.mkdir()
-    await prepare_records(settings, 24, 1)
-    write_history(settings.telemetry_url, round(time.time() * 1000), options.seed)
+    hub = trial_hub(folder, mqtt_url)
+    await prepare_records(hub.settings, 24, 1)
+    write_history(hub.settings.telemetry_url, round(time.time() * 1000), options.seed)
     total = round(options.rate_per_s * (options.for_s + 20))
     load = Load(total, _ACTIVE_NODES, _ACTIVE_DEVICES, rate_per_s=options.rate_per_s)
-    client = httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}",
-        headers={"Authorization": f"Bearer {_TOKEN}"},
-        timeout=30,
-        trust_env=False,
-    )
     with _loaded(mqtt_url, load) as go:
         async with contextlib.AsyncExitStack() as stack:
             for role in ("ingest", "control", "web"):
-                stack.enter_context(part(folder, role, "serve", "--role", role, **environment))
-            await stack.enter_async_context(client)
+                stack.enter_context(part(folder, role, "serve", "--role", role, **hub.environment))
+            client = await stack.enter_async_context(hub.client(timeout_s=30))
             await until(client, "the hub", "/readyz")
             go.set()
             devices = _IDLE_NODES * _IDLE_DEVICES + _ACTIVE_NODES * _ACTIVE_DEVICES
@@ -212,9 +190,5 @@ def command(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as name, mosquitto(Path(name)) as (url, _):
         figures = asyncio.run(measure(options, Path(name), url))
     figures["missed"] = [name for name, most in TARGETS_MS.items() if figures[f"{name}_p95_ms"] >= most]
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-    else:
-        for key, value in figures.items():
-            sys.stdout.write(f"{key:32} {value}\n")
+    show(figures, as_json=options.json)
     return 1 if figures["missed"] else 0

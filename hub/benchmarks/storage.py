@@ -7,9 +7,7 @@ Values wander as those of rooms do. Without arguments the embedded engine is mea
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from devices.wire.datatypes import DataType
+from hub.benchmarks.processes import show
 from hub.telemetry.engines import open_reader, open_rollups, open_writer
 from hub.telemetry.port import Row
 from hub.telemetry.rollup_job import Keep, RollupJob
@@ -114,9 +113,5 @@ def command(argv: list[str]) -> int:
         folder = options.folder or Path(name)
         url = options.telemetry_url or f"sqlite:///{name}/telemetry.db"
         figures = measure(url, options.token, folder, options.devices, options.hours)
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-    else:
-        for key, value in figures.items():
-            sys.stdout.write(f"{key:32} {value}\n")
+    show(figures, as_json=options.json)
     return 0

@@ -10,29 +10,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import random
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import psutil
 
 from devices.province import School, schools
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import MetricValue, Payload, bd_seq_metric, encode_payload
 from hub.benchmarks.ingest import mosquitto
-from hub.benchmarks.processes import cpu_s, part, percentile, until
-from hub.broker import unused_port
+from hub.benchmarks.processes import cpu_s, part, percentile, show, trial_hub, until
 from hub.demo_records import prepare
 from hub.probes import mqtt_client
-from hub.settings import load_settings
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -40,7 +35,6 @@ if TYPE_CHECKING:
 
 TARGET_MS = 300
 CHANGE_WITHIN_S = 10.0
-_TOKEN = "benchmark"  # noqa: S105  # of a hub that lives for two minutes on loopback
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BROWSER_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
@@ -173,38 +167,23 @@ async def measure(options: argparse.Namespace, folder: Path, mqtt_url: str) -> d
     everything = schools()
     simulated = {school.code for school in schools(options.schools - 1)}
     probed = next(school for school in everything if school.code not in simulated)
-    port = unused_port()
-    address = f"http://127.0.0.1:{port}"
-    environment = {
-        "HUB_CONFIG": "",
-        "HUB_HTTP_PORT": str(port),
-        "HUB_MQTT_URL": mqtt_url,
-        "HUB_DATA_DIR": str(folder / "data"),
-        "HUB_DEMO": "true",
-        "HUB_DEMO_TOKEN": _TOKEN,
-        "HUB_LOG_LEVEL": "warning",
-    }
-    settings = load_settings(data_dir=folder / "data", mqtt_url=mqtt_url, http_port=port)
-    settings.data_dir.mkdir()
-    await prepare(settings, len(everything), options.seed)
+    hub = trial_hub(folder, mqtt_url)
+    await prepare(hub.settings, len(everything), options.seed)
     simulate = ["simulate", "--schools", str(options.schools - 1), "--mqtt-url", mqtt_url]
     simulate += ["--data-dir", str(folder / "schools"), "--seed", str(options.seed), "--clock", "real"]
     simulate += ["--changes-per-s", str(options.changes_per_s), "--alarm-every", str(options.alarm_every)]
     async with contextlib.AsyncExitStack() as stack:
         parts = {
-            "ingest": stack.enter_context(part(folder, "ingest", "serve", "--role", "ingest", **environment)),
-            "web": stack.enter_context(part(folder, "web", "serve", "--role", "control,web", **environment)),
+            name: stack.enter_context(part(folder, name, "serve", "--role", roles, **hub.environment))
+            for name, roles in (("ingest", "ingest"), ("web", "control,web"))
         }
-        bearer = {"Authorization": f"Bearer {_TOKEN}"}
-        client = await stack.enter_async_context(
-            httpx.AsyncClient(base_url=address, headers=bearer, timeout=10, trust_env=False)
-        )
+        client = await stack.enter_async_context(hub.client(timeout_s=10))
         await until(client, "the hub", "/readyz")
         parts["simulated schools"] = stack.enter_context(part(folder, "schools", *simulate))
         probe = Probe(await stack.enter_async_context(mqtt_client(mqtt_url, "wall-probe")), probed)
         await probe.birth()
         await until(client, "the province", "/api/v1/status", nodes_online=options.schools)
-        page = await stack.enter_async_context(_opened_wall(address))
+        page = await stack.enter_async_context(_opened_wall(hub.address))
         await asyncio.sleep(options.settle_s)
         await _delays_ms(page, probe, 2, random.Random(0))
         clock_ms = await _clock_error_ms(page)
@@ -253,9 +232,5 @@ def command(argv: list[str]) -> int:
     _browser_path()
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as name, mosquitto(Path(name)) as (url, _):
         figures = asyncio.run(measure(options, Path(name), url))
-    if options.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-    else:
-        for key, value in figures.items():
-            sys.stdout.write(f"{key:20} {value}\n")
+    show(figures, as_json=options.json)
     return 0 if figures["p95_ms"] < TARGET_MS else 1
