@@ -39,7 +39,11 @@ class TrialHub:
     def client(self, timeout_s: float = 20) -> httpx.AsyncClient:
         """Open a client with the right to see everything."""
         bearer = {"Authorization": f"Bearer {_TOKEN}"}
-        return httpx.AsyncClient(base_url=self.address, headers=bearer, timeout=timeout_s, trust_env=False)
+        # the hub closes what is idle for 5 s: a request at that very moment would fail
+        limits = httpx.Limits(keepalive_expiry=2)
+        return httpx.AsyncClient(
+            base_url=self.address, headers=bearer, timeout=timeout_s, limits=limits, trust_env=False
+        )
 
 
 def trial_hub(folder: Path, mqtt_url: str) -> TrialHub:
