@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 from devices.kind import DeviceKind, OfflineRule, Severity
@@ -146,7 +147,7 @@ class Directory:
         before, device.slots = device.slots, {}
         subject = self.subject(device)
         for metric in metrics:
-            name = metric.name
+            name = sys.intern(metric.name)  # ten thousand devices of a dozen kinds
             if not name or name in _ABOUT or _is_rebirth(name):
                 continue
             if name in device.slots:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -45,16 +46,16 @@ class SqliteWriter:
         self._db.executescript(_SCHEMA)
         self._lock = threading.Lock()
         self._series: dict[Key, Series] = {}
-        self._places: dict[tuple[int, str, int], int] = {}
+        self._fields: dict[tuple[str, int], tuple[str, int]] = {}
         self._new_series: list[tuple[int, str, str, str]] = []
         self._new_fields: list[tuple[int, int, str, int]] = []
         by_id: dict[int, Series] = {}
         for row in self._db.execute("SELECT group_code, node, device, id FROM series"):
             by_id[row[3]] = self._series[row[0], row[1], row[2]] = Series((row[0], row[1], row[2]), row[3])
-        for series_id, place, name, datatype in self._db.execute(
-            "SELECT * FROM field ORDER BY series_id, place"
+        for series_id, name, datatype in self._db.execute(
+            "SELECT series_id, name, datatype FROM field ORDER BY series_id, place"
         ):
-            self._number(by_id[series_id], place, name, datatype)
+            self._number(by_id[series_id], name, datatype)
         self._next_id = max(by_id, default=0) + 1
 
     def series(self, key: Key) -> Series:
@@ -68,17 +69,18 @@ class SqliteWriter:
 
     def field(self, series: Series, name: str, datatype: int) -> int:
         """Return the index of a metric; another datatype of the same name is another index."""
-        place = self._places.get((series.id, name, datatype))
-        if place is None:
-            place = len(series.fields)
-            self._number(series, place, name, datatype)
-            self._new_fields.append((series.id, place, name, datatype))
+        known = self._fields.get((name, datatype))
+        if known is not None and known in series.fields:  # a dozen at most, asked for at births alone
+            return series.fields.index(known)
+        place = len(series.fields)
+        self._number(series, name, datatype)
+        self._new_fields.append((series.id, place, name, datatype))
         return place
 
-    def _number(self, series: Series, place: int, name: str, datatype: int) -> None:
-        series.fields.append((name, datatype))
-        series.codes += packed_rows.code(datatype)
-        self._places[series.id, name, datatype] = place
+    def _number(self, series: Series, name: str, datatype: int) -> None:
+        # ten thousand devices of a dozen kinds: the same few metrics again and again, kept once
+        series.fields.append(self._fields.setdefault((name, datatype), (name, datatype)))
+        series.codes = sys.intern(series.codes + packed_rows.code(datatype))
 
     def write(self, rows: Sequence[Row]) -> Sequence[Refused]:
         """Store rows in one transaction; it takes every row."""

@@ -1,6 +1,7 @@
 """Schema, transactions and leases on both engines."""
 
 import asyncio
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import hub
 from hub.database import Base, Database, migrate
 from hub.database.lease import Lease, give_up_lease, take_lease
+from hub.database.migrate import MIGRATIONS, newest
 
 
 async def test_roles_that_start_together_migrate_once(database_url: str) -> None:
@@ -96,3 +99,19 @@ async def test_many_candidates_one_leader(database: Database) -> None:
             return await take_lease(session, "control", holder, 60_000)
 
     assert sum(await asyncio.gather(*(take(f"h{n}") for n in range(10)))) == 1
+
+
+def test_files_are_named_for_their_revisions_so_that_the_newest_is_known_without_alembic() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert scripts.get_heads() == [newest()]
+    for script in scripts.walk_revisions():
+        assert Path(script.path).name.startswith(f"{script.revision}_")
+
+
+def test_a_role_that_finds_the_newest_schema_does_not_load_alembic(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys; from hub.database import migrate;"
+        f"asyncio.run(migrate('sqlite+aiosqlite:///{tmp_path}/hub.db')); print('alembic' in sys.modules)"
+    )
+    said = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in "ab"]
+    assert [line.strip() for line in said] == ["True", "False"]
