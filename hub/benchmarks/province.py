@@ -54,11 +54,11 @@ class Province:
             for role in _ROLES
         }
 
-    def start_schools(self, stack: contextlib.ExitStack, rooms: int) -> psutil.Process:
-        """Start the schools, each with so many rooms."""
+    def start_schools(self, stack: contextlib.ExitStack, devices: int) -> psutil.Process:
+        """Start the schools, each with so many devices."""
         options = self.options
         arguments = ["simulate", "--schools", str(options.schools), "--mqtt-url", self.mqtt_url]
-        arguments += ["--rooms-per-school", str(rooms), "--seed", str(options.seed)]
+        arguments += ["--devices-per-school", str(devices), "--seed", str(options.seed)]
         arguments += ["--data-dir", str(self.folder / "schools"), "--connect-per-s", "100"]
         arguments += ["--changes-per-s", str(options.changes_per_s), "--alarm-every", "2000"]
         return stack.enter_context(part(self.folder, "schools", *arguments))
@@ -167,13 +167,13 @@ async def _measured(
     province.start_hub(hub)
     await until(client, "the hub", "/readyz")
     grown: list[tuple[int, float]] = []
-    for rooms in (options.rooms // 2, options.rooms):
+    for devices in (options.devices // 2, options.devices):
         schools = stack.enter_context(contextlib.ExitStack())
-        simulated = province.start_schools(schools, rooms)
+        simulated = province.start_schools(schools, devices)
         status = await _settled(client, options)
         used = memory_mb(province.hub)
         grown.append((status["devices"], sum(used.values())))
-        if rooms != options.rooms:
+        if devices != options.devices:
             schools.close()
     figures |= {
         "devices": status["devices"],
@@ -238,7 +238,7 @@ def command(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="hub bench province", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--schools", type=int, default=445)
-    parser.add_argument("--rooms", type=int, default=6, help="rooms of every school, each with its devices")
+    parser.add_argument("--devices", type=int, default=20, help="devices of every school")
     parser.add_argument("--changes-per-s", type=float, default=500, help="payloads a second of all schools")
     parser.add_argument("--outage-s", type=float, default=60, help="how long the broker is away")
     parser.add_argument("--settle-s", type=float, default=20)
