@@ -53,15 +53,20 @@ _NOW = "() => performance.timeOrigin + performance.now()"
 
 
 class Probe:
-    """The edge node of the school that is left out of the simulation: one room, one air sensor."""
+    """The edge node of the school that is left out of the simulation: rooms with an air sensor each.
 
-    def __init__(self, client: aiomqtt.Client, school: School) -> None:
+    Every room leaks once and dries: one that did so again and again would be a flapping alarm, which stays.
+    """
+
+    def __init__(self, client: aiomqtt.Client, school: School, rooms: int) -> None:
         self.school = school.code
         self._client = client
         self._node = f"{school.code}-a1"
         self._seq = 0
         self._epoch = time.time_ns()
         self._position = 0
+        self._rooms = rooms
+        self._turn = 0
 
     async def _publish(self, message_type: str, metrics: list[MetricValue], device: str = "") -> None:
         payload = encode_payload(Payload(ts_ms=round(time.time() * 1000), seq=self._seq, metrics=metrics))
@@ -80,20 +85,21 @@ class Probe:
         now_ms = round(time.time() * 1000)
         rebirth = MetricValue("Node Control/Rebirth", datatype=DataType.Boolean, value=False, ts_ms=now_ms)
         await self._publish("NBIRTH", [bd_seq_metric(0, now_ms), rebirth, *self._outbox(first=True)])
-        texts = {"Properties/Kind": "room_air", "Properties/Room": "P101"}
-        metrics = [
-            MetricValue(name, datatype=DataType.String, value=text, ts_ms=now_ms)
-            for name, text in texts.items()
-        ]
-        await self._publish(
-            "DBIRTH", [*self._outbox(first=True), *metrics, self._leak(False, now_ms)], "p101-air"
-        )
+        for room in range(self._rooms):
+            texts = {"Properties/Kind": "room_air", "Properties/Room": f"P{room:03d}"}
+            metrics = [
+                MetricValue(name, datatype=DataType.String, value=text, ts_ms=now_ms)
+                for name, text in texts.items()
+            ]
+            metrics = [*self._outbox(first=True), *metrics, self._leak(False, now_ms)]
+            await self._publish("DBIRTH", metrics, f"p{room:03d}-air")
 
     async def leak(self, wet: bool) -> float:
         """Report a leak or its end; gives the UTC time just before publishing, in ms."""
         now_ms = time.time() * 1000
         self._position += 1
-        await self._publish("DDATA", [*self._outbox(), self._leak(wet, round(now_ms))], "p101-air")
+        room, self._turn = self._turn // 2, self._turn + 1
+        await self._publish("DDATA", [*self._outbox(), self._leak(wet, round(now_ms))], f"p{room:03d}-air")
         return now_ms
 
     @staticmethod
@@ -180,7 +186,11 @@ async def measure(options: argparse.Namespace, folder: Path, mqtt_url: str) -> d
         client = await stack.enter_async_context(hub.client(timeout_s=10))
         await until(client, "the hub", "/readyz")
         parts["simulated schools"] = stack.enter_context(part(folder, "schools", *simulate))
-        probe = Probe(await stack.enter_async_context(mqtt_client(mqtt_url, "wall-probe")), probed)
+        probe = Probe(
+            await stack.enter_async_context(mqtt_client(mqtt_url, "wall-probe")),
+            probed,
+            options.events // 2 + 2,
+        )
         await probe.birth()
         await until(client, "the province", "/api/v1/status", nodes_online=options.schools)
         page = await stack.enter_async_context(_opened_wall(hub.address))
