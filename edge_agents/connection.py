@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -75,6 +76,18 @@ def post(client: aiomqtt.Client, topic: str, payload: bytes) -> None:
     sent = client._client.publish(topic, payload, 0)  # noqa: SLF001 — aiomqtt only offers to wait for each
     if sent.rc != MQTT_ERR_SUCCESS:
         raise aiomqtt.MqttCodeError(sent.rc, "Could not publish message")
+
+
+def hold_back(client: aiomqtt.Client, held: bool) -> None:
+    """Let the kernel gather what is written until it is let go, instead of sending packet after packet.
+
+    Every packet on its own costs the sender a quarter of a millisecond of CPU here. Without effect where the
+    system has no TCP_CORK (tcp(7)); the kernel never holds back for longer than 200 ms.
+    """
+    held_by = getattr(socket, "TCP_CORK", None)
+    line = client._client.socket()  # noqa: SLF001 — aiomqtt does not give it
+    if held_by is not None and isinstance(line, socket.socket):  # TLS sockets are sockets too
+        line.setsockopt(socket.IPPROTO_TCP, held_by, held)
 
 
 def _text(path: Path | None) -> str | None:

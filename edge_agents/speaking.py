@@ -10,7 +10,7 @@ from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType
 from edge_agents import encoding
 from edge_agents.births import device_birth, device_death, node_birth
-from edge_agents.connection import post
+from edge_agents.connection import hold_back, post
 from edge_agents.encoding import Head
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Speaker:
         self._client = client
         self._bd_seq = bd_seq
         self._seq = 0
+        self._is_burst = False
         self._head = Head()
         self._data_topic = f"spBv1.0/{node.group}/%s/{node.node_id}"
 
@@ -64,9 +65,15 @@ class Speaker:
         outbox.sent(position)
         topic = self._topic(MessageType.DDATA if device else MessageType.NDATA, device)
         if more:
+            if not self._is_burst:
+                self._is_burst = True
+                hold_back(self._client, True)
             post(self._client, topic, head + body)
-        else:
-            await self._client.publish(topic, head + body)
+            return
+        await self._client.publish(topic, head + body)
+        if self._is_burst:
+            self._is_burst = False
+            hold_back(self._client, False)
 
     async def transient(self, device: str, body: bytes) -> None:
         """Send data that has no place in the outbox: it is shown, not kept."""
