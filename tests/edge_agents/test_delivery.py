@@ -69,7 +69,7 @@ async def test_a_hub_that_was_away_gets_everything_live_before_backlog(
     await hub.state(online=True)
     await asyncio.sleep(0.3)
     await observe(agent, range(1500, 1510))
-    await until(lambda: 1_001_509 in {v[2] for v in hub.values[NODE, "p101-air"]}, 1)
+    await until(lambda: 1_001_509 in {v[2] for v in hub.values[NODE, "p101-air"]}, 5)
     assert len(told(hub)) < 1510  # the newest did not wait for the oldest
     await until(lambda: agent.outbox.stored >= 1510, 20)
     assert told(hub) == expected(range(1510))
