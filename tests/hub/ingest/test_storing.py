@@ -166,7 +166,7 @@ async def test_a_batch_spooled_while_it_is_being_written_counts_once(tmp_path: P
 async def test_a_full_spool_keeps_rows_in_memory_within_bounds_and_says_so(
     tmp_path: Path, engine: Engine
 ) -> None:
-    storing = Storing(engine, Spool(tmp_path / "spool.db", 1), lambda: T0, queue_rows=150, patience_s=0.2)
+    storing = Storing(engine, Spool(tmp_path / "spool.db", 1), lambda: T0, queue_rows=15, patience_s=0.2)
     engine.away = True
     async with running(storing):
         await storing.offer(batch(engine, 0, 100))
