@@ -21,6 +21,7 @@ from edge_agents.rules import Backoff
 
 log = logging.getLogger(__name__)
 
+BEAT_S = 0.1
 WRITES_MOST = 32
 """Commands that may wait for one device; a device that is not there must not collect a day's worth."""
 
@@ -120,9 +121,12 @@ class PolledDevice:
         self._wake.clear()
         if self._writes or stop.is_set():
             return
-        # ±10 %: devices configured alike are not polled in step
-        delay_s = self._poll_s * self._rng.uniform(0.9, 1.1)
-        timer = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
+        # ±10 %: devices configured alike are not polled in step; but in beats, so that the agent, its disk
+        # and its line wake up once for several of them
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + self._poll_s * self._rng.uniform(0.9, 1.1)
+        beat_s = min(BEAT_S, self._poll_s / 4)
+        timer = loop.call_at(round(due_s / beat_s) * beat_s, self._wake.set)
         try:
             await self._wake.wait()
         finally:
