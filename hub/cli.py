@@ -29,7 +29,9 @@ _ABOUT = {
     "simulate": "Simulate the schools of the province.",
 }
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 app.add_typer(users, name="user")
 app.add_typer(tokens, name="token")
 app.add_typer(telemetry, name="telemetry")

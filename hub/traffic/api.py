@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -75,7 +75,8 @@ async def _frames(
         while not listener.closed:
             found = await listener.next(BEAT_S)
             if found:
-                yield b"".join(b"event: message\ndata: %b\n\n" % orjson.dumps(each) for each, _ in found)
+                messages = (orjson.dumps(exact(each)) for each, _ in found)
+                yield b"".join(b"event: message\ndata: %b\n\n" % each for each in messages)
             if time.monotonic() - checked_s >= BEAT_S:
                 checked_s = time.monotonic()
                 yield _beat(listener.dropped)
@@ -87,6 +88,18 @@ def school_of(picture: Picture, group: str, node: str) -> str | None:
     """The school a claimed node counts for; None for strangers."""
     document = picture.get((group, node, ""))
     return str(document["school"]) if document is not None and document.get("claimed") else None
+
+
+def exact(message: dict[str, Any]) -> dict[str, Any]:
+    """Give whole numbers that JavaScript would round (2^53 and beyond) as text, such as an outbox's epoch."""
+    metrics = message.get("metrics")
+    if not metrics:
+        return message
+    return {**message, "metrics": [{**metric, "value": _exact(metric.get("value"))} for metric in metrics]}
+
+
+def _exact(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and abs(value) >= 1 << 53 else value
 
 
 def _beat(dropped: int) -> bytes:

@@ -139,8 +139,7 @@ async def test_selected_alarms_are_acknowledged_together(stand_in: Any, open_pag
     hub = stand_in(24)
     page = await signed_in(open_page, hub, "/ops?stage=unacknowledged")
     await expect(page.locator("#alarms-list")).to_have_attribute("data-state", "ready")
-    await page.locator("#alarms-list .row").first.focus()
-    for key in ("x", "j", "x"):
+    for key in ("j", "x", "j", "x"):  # the first leads into the list from wherever one is
         await page.keyboard.press(key)
     await expect(page.locator("#alarm-bulk")).to_contain_text("đã chọn 2")
     chosen = page.locator("#alarms-list .row").filter(has=page.locator(".pick input:checked"))

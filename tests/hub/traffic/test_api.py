@@ -197,3 +197,10 @@ def test_technicians_operations_and_administrators_may_look() -> None:
         "operations",
         "technician",
     }
+
+
+def test_numbers_that_a_browser_would_round_are_text() -> None:
+    metrics = [{"name": "Outbox/Epoch", "value": 8564778422699190218}, {"name": "Rx", "value": 1 << 52}]
+    message = {"topic": "t", "metrics": metrics}
+    assert [each["value"] for each in api.exact(message)["metrics"]] == ["8564778422699190218", 1 << 52]
+    assert api.exact({"topic": "t", "metrics": []}) == {"topic": "t", "metrics": []}

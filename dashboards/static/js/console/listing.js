@@ -14,6 +14,7 @@ export class Listing {
       this.refresh();
     });
     this.rows.addEventListener("keydown", (event) => this.move(event));
+    document.addEventListener("keydown", (event) => this.enter(event));
     this.rows.addEventListener("focusin", (event) => this.choose(event.target.closest(".row")));
   }
 
@@ -102,9 +103,17 @@ export class Listing {
     (row?.isConnected ? row : this.rows.firstElementChild)?.focus();
   }
 
+  // J and K lead into the list from anywhere on the page, unless somebody writes or a dialog is open.
+  enter(event) {
+    const free = event.target === document.body && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (!free || !["j", "k"].includes(event.key.toLowerCase()) || !this.root.checkVisibility() || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    this.focus(this.chosen?.dataset.key);
+  }
+
   move(event) {
     const row = event.target.closest(".row");
-    if (!row || event.target.matches("input, textarea, select") || this.keyed(event, row)) return;
+    if (!row || event.target.matches("input:not([type=checkbox]), textarea, select") || this.keyed(event, row)) return;
     const [below, above] = [row.nextElementSibling, row.previousElementSibling];
     const next = { ArrowDown: below, j: below, ArrowUp: above, k: above, Home: this.rows.firstElementChild, End: this.rows.lastElementChild }[event.key];
     if (next) {

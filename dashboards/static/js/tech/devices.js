@@ -73,9 +73,15 @@ const remember = () => history.replaceState(list.place(), "");
 addEventListener("pagehide", remember);
 
 let typed = null;
+const searchTyped = () => address.set({ q: search.value.trim() }, Boolean(address.wanted.q)) && apply();
 search.addEventListener("input", () => {
   clearTimeout(typed);
-  typed = setTimeout(() => address.set({ q: search.value.trim() }, Boolean(address.wanted.q)) && apply(), TYPING_MS);
+  typed = setTimeout(searchTyped, TYPING_MS);
+});
+// whoever goes on to a filter at once has still searched
+search.addEventListener("blur", () => {
+  clearTimeout(typed);
+  searchTyped();
 });
 search.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") byId("grid").focus();
