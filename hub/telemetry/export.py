@@ -148,7 +148,7 @@ def parquet_parts(columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> It
     Raw values of all types share a file: numbers are in `value`, texts and Booleans in `text` as well.
     """
     # 40 MB of library, wanted by few requests
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa  # type: ignore[import-untyped]  # has no stubs
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     number, text = pa.float64(), pa.string()

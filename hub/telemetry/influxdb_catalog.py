@@ -25,7 +25,7 @@ def read(
     if keys is not None and not keys:
         return {}
     where = "" if keys is None else f" WHERE {' OR '.join(f'({condition(key)})' for key in keys)}"
-    question = f'SELECT last("fields") FROM "{measurement}"{where} GROUP BY "group", "node", "device"'  # noqa: S608
+    question = f'SELECT last("fields") FROM "{measurement}"{where} GROUP BY "group", "node", "device"'  # noqa: S608  # quoted
     found: dict[Key, Metrics] = {}
     for table in questions.ask(question):
         key = (unsafe(table.tags["group"]), unsafe(table.tags["node"]), unsafe(table.tags["device"]))
