@@ -11,25 +11,52 @@ _WATCH: frozenset[PermissionName] = frozenset(
     {
         "account.self",
         "alarms.read",
+        "assets.read",
         "devices.read",
         "organisation.read",
         "presence.read",
         "status.read",
+        "sync.read",
         "telemetry.read",
+        "tickets.read",
         "wall.read",
+    }
+)
+_SERVE: frozenset[PermissionName] = frozenset(
+    {
+        "alarms.acknowledge",
+        "quarantine.read",
+        "quarantine.replay",
+        "registry.claim",
+        "tickets.write",
+        "traffic.read",
+    }
+)
+_RUN_SCHOOL: frozenset[PermissionName] = (_WATCH - {"wall.read"}) | frozenset[PermissionName](
+    {
+        "accounts.read",
+        "alarms.acknowledge",
+        "assets.write",
+        "counts.write",
+        "imports.run",
+        "rooms.write",
+        "tickets.write",
     }
 )
 
 ROLES: Mapping[str, frozenset[PermissionName]] = MappingProxyType(
     {
         "administrator": PERMISSIONS,
-        "operations": PERMISSIONS,
-        "technician": _WATCH
-        | {"alarms.acknowledge", "quarantine.read", "quarantine.replay", "registry.claim", "traffic.read"},
-        "school_admin": (_WATCH - {"wall.read"}) | {"alarms.acknowledge"},
-        "contributor": frozenset({"account.self", "organisation.read", "status.read"}),
-        "budget_viewer": frozenset({"account.self", "organisation.read", "status.read", "devices.read"}),
-        "inspector": _WATCH,
+        "operations": _WATCH | _SERVE | {"sync.write"},
+        "technician": _WATCH | _SERVE | {"assets.write", "imports.run", "rooms.write"},
+        "school_admin": _RUN_SCHOOL,
+        "contributor": frozenset(
+            {"account.self", "counts.write", "organisation.read", "status.read", "sync.read"}
+        ),
+        "budget_viewer": frozenset(
+            {"account.self", "assets.read", "devices.read", "organisation.read", "status.read", "sync.read"}
+        ),
+        "inspector": _WATCH | {"audit.read"},
     }
 )
 """The roles people have, with their permissions. They hold in a unit and everything below it."""

@@ -108,8 +108,8 @@ class Node:
 
     __slots__ = (
         "aliases", "announced", "bd_seq", "claimed", "clock_factor", "clock_offset_ms", "definitions",
-        "devices", "epoch", "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s", "held",
-        "id", "identity", "itself", "left_ms", "positions", "rebirth_metric", "sender", "simulated",
+        "devices", "epoch", "gap_after", "gap_since_ms", "group", "has_outbox", "heard_ms", "heartbeat_s",
+        "held", "id", "identity", "itself", "left_ms", "positions", "rebirth_metric", "sender", "simulated",
         "skew_ms", "software", "tracker", "unreborn_ms", "verified",
     )  # fmt: skip
 
@@ -140,6 +140,7 @@ class Node:
         self.identity = Identity()
         self.positions: dict[int, Positions] = {}
         self.gap_since_ms = 0
+        self.gap_after = 0
         self.unreborn_ms = 0
         self.left_ms = 0
         self.held: list[tuple[int, Any]] = []

@@ -37,12 +37,15 @@ class Overdue:
         self._look_for_silence(node, now_ms)
 
     def _look_for_gap(self, node: Node, now_ms: int) -> None:
-        """Positions that stay missing: a birth will say whether the node still holds them."""
+        """Positions that stay missing: a birth will say whether the node still holds them.
+
+        A backlog that is arriving closes the gap from below, and a rebirth would only begin it anew.
+        """
         known = node.positions.get(node.epoch)
         if known is None or not known.beyond:
             node.gap_since_ms = 0
-        elif not node.gap_since_ms:
-            node.gap_since_ms = now_ms
+        elif not node.gap_since_ms or known.through != node.gap_after:
+            node.gap_since_ms, node.gap_after = now_ms, known.through
         elif now_ms - node.gap_since_ms > _GAP_MS:
             node.gap_since_ms = now_ms
             self._rebirths.want(node, "position_gap")

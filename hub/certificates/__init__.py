@@ -1,0 +1,1 @@
+"""The hub's own certificate authority, and how the hub is served over HTTPS."""

@@ -1,0 +1,14 @@
+"""The equipment register with its history, documents and stock-taking."""
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
