@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hub.ingest.model import Node
 
 _UNANSWERED_MS = 15_000
@@ -15,7 +17,7 @@ class RebirthRequests:
     """
 
     def __init__(self, cooldown_s: float, per_s: float, burst: int) -> None:
-        self.requested = 0
+        self.by_reason: Counter[str] = Counter()
         self._cooldown_ms = cooldown_s * 1000
         self._per_ms = per_s / 1000
         self._burst = float(burst)
@@ -24,6 +26,11 @@ class RebirthRequests:
         self._wanted: dict[Node, str] = {}
         self._asked_ms: dict[Node, int] = {}
         self._unanswered: dict[Node, int] = {}
+
+    @property
+    def requested(self) -> int:
+        """How many were sent since the start."""
+        return self.by_reason.total()
 
     def __len__(self) -> int:
         return len(self._wanted)
@@ -56,5 +63,5 @@ class RebirthRequests:
             self._unanswered[node] = tries + 1
             del self._wanted[node]
             asked.append((node, reason))
-        self.requested += len(asked)
+        self.by_reason.update(reason for _, reason in asked)
         return asked

@@ -100,6 +100,7 @@ class Status:
             "stored_ms": self._storing.stored_ms,
             "records_failure": self._records.failure,
             "rebirths_requested": self._rebirths.requested,
+            "rebirths_by_reason": dict(self._rebirths.by_reason),
             "rebirths_waiting": len(self._rebirths),
             "mirror_published": self._mirror.published,
             "nodes": len(self._directory.nodes),

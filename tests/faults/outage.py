@@ -19,6 +19,7 @@ class Outcome:
     live_s: float
     drained_s: float
     rebirths: int
+    reasons: dict[str, int]
 
     def wrong(self, drained_s: float) -> list[str]:
         """What is not as promised; `drained_s`: the longest the backlog may take."""
@@ -55,4 +56,12 @@ def outage(port: int, hub: Hub, agents: Sender, down_s: float) -> Outcome:
     expect_stored_once(hub, agents.must_arrive(), 120)
     after = status(port)
     assert (after["lost_declared"], after["quarantined"], after["inbox_dropped"]) == (0, 0, 0), after
-    return Outcome(len(agents.nodes), down_s, held, live_s, drained_s, after["rebirths_requested"])
+    return Outcome(
+        len(agents.nodes),
+        down_s,
+        held,
+        live_s,
+        drained_s,
+        after["rebirths_requested"],
+        after["rebirths_by_reason"],
+    )

@@ -190,6 +190,20 @@ def test_an_outbox_put_back_from_an_old_copy_is_told_how_far_it_once_was(parts: 
     assert batch.acknowledge[-1] == (node, EPOCH, 2)
 
 
+def test_a_gap_is_asked_about_when_it_stays_not_while_a_backlog_closes_it(parts: Parts) -> None:
+    sender = Sender(parts).born("air")
+    sender.data("air", number("Temperature", 20.0), position=100)
+    for position in range(1, 10):
+        parts.tick(20)
+        assert parts.asked() == [], f"the backlog has come as far as {position}"
+        sender.data("air", number("Temperature", 20.0), position=position)
+    parts.tick()
+    parts.tick(29)
+    assert parts.asked() == []
+    parts.tick(2)
+    assert parts.asked() == ["position_gap"]
+
+
 def test_the_same_position_of_two_epochs_is_two_rows(parts: Parts) -> None:
     sender = Sender(parts).born("air")
     sender.data("air", number("Temperature", 30.0), position=1)

@@ -21,14 +21,14 @@ const beats = () => ({
     deferred: t("Put off until their turn"), inbox_messages: t("Messages in the inbox"), applied_ms: t("Last message applied"), mirror_published: t("Live updates published"),
   },
   [t("Losses")]: {
-    lost_declared: t("Declared lost by edge nodes"), quarantined: t("Quarantined"), quarantine_unkept: t("Quarantined, bytes not kept"), inbox_dropped: t("Dropped at a full inbox"),
+    lost_declared: t("Declared lost by edge nodes"), quarantined: t("Quarantined"), quarantined_by_reason: t("Quarantined, by reason"), quarantine_unkept: t("Quarantined, bytes not kept"), inbox_dropped: t("Dropped at a full inbox"),
     broker_dropped: t("Dropped by the broker"), records_dropped: t("Records dropped"), requests_dropped: t("Requests dropped"), shed_live: t("Live updates skipped"),
   },
   [t("Storage")]: {
     journal_entries: t("Journal entries"), journal_lag_entries: t("Journal entries waiting"), journal_failure: t("Journal fault"),
     store_failure: t("Measurement store fault"), records_failure: t("Database fault"),
   },
-  [t("Rebirths")]: { rebirths_requested: t("Rebirths requested"), rebirths_waiting: t("Rebirths waiting") },
+  [t("Rebirths")]: { rebirths_requested: t("Rebirths requested"), rebirths_by_reason: t("Rebirths requested, by reason"), rebirths_waiting: t("Rebirths waiting") },
 });
 // said above already, or only of interest to a program
 const REPEATED = new Set(["online", "shard", "v", "ts_ms", "nodes", "devices"]);
@@ -36,6 +36,7 @@ const REPEATED = new Set(["online", "shard", "v", "ts_ms", "nodes", "devices"]);
 function shown(name, value) {
   if (value === null || value === undefined) return NOTHING;
   if (typeof value === "boolean") return value ? t("yes") : t("no");
+  if (typeof value === "object") return Object.entries(value).map(([name, count]) => `${name} ${shown("", count)}`).join(", ") || t("none");
   if (typeof value !== "number") return String(value) || t("none");
   if (name.endsWith("_ms")) return value > 1e12 ? clockTime(value) : NOTHING;
   return number(value, Number.isInteger(value) ? 0 : 1);
