@@ -61,6 +61,7 @@ async def authenticated(request: Request) -> Principal:
     principal, by_cookie = found
     if by_cookie and request.method not in SAFE_METHODS:
         refuse_cross_site(request, custom_header=True)
+    request.state.principal = principal  # the audit log asks who it was
     return principal
 
 
