@@ -1,0 +1,138 @@
+"""Tables of the equipment register: assets, what happened to them, their documents, and stock-taking."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.database import Base, Milliseconds, RowId
+
+
+class Asset(Base):
+    """A piece of equipment as it is now; an empty text is not known.
+
+    `gaps` is a bit for each field that a complete record needs and that is missing (`rules.REQUIRED`), 0 is
+    complete; `search` is the folded text that a search looks into, beginning with the name.
+    """
+
+    __tablename__ = "asset"
+    __table_args__ = (
+        # the order of the register with all that filters look at: a scan never reads the rows themselves
+        Index("ix_asset_place", "school_code", "room_code", "id", "type", "status", "gaps", "node"),
+        Index("ix_asset_facets", "school_code", "type", "status", "gaps", "node", "room_code", "search"),
+        Index("ix_asset_name", "search", "id"),
+        Index("ix_asset_type", "type", "school_code", "room_code", "id"),
+        Index("ix_asset_status", "status", "school_code", "room_code", "id"),
+        Index("ix_asset_changed_ms", "changed_ms", "id"),
+        Index("ix_asset_serial", "serial"),
+        UniqueConstraint("group_code", "node", "device"),
+    )
+
+    id: Mapped[RowId]
+    tag: Mapped[str] = mapped_column(String(64), unique=True)
+    type: Mapped[str] = mapped_column(String(32), server_default="")
+    name: Mapped[str] = mapped_column(Text)
+    serial: Mapped[str] = mapped_column(String(128), server_default="")
+    maker: Mapped[str] = mapped_column(Text, server_default="")
+    model: Mapped[str] = mapped_column(Text, server_default="")
+    school_code: Mapped[str] = mapped_column(ForeignKey("unit.code"))
+    room_code: Mapped[str] = mapped_column(String(64), server_default="")
+    acquired: Mapped[date | None]
+    fund_source: Mapped[str] = mapped_column(Text, server_default="")
+    supplier: Mapped[str] = mapped_column(Text, server_default="")
+    price_vnd: Mapped[int | None] = mapped_column(BigInteger)
+    warranty_until: Mapped[date | None]
+    status: Mapped[str] = mapped_column(String(16), server_default="")
+    condition: Mapped[str] = mapped_column(String(16), server_default="")
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    group_code: Mapped[str | None] = mapped_column(String(255))
+    node: Mapped[str | None] = mapped_column(String(255))
+    device: Mapped[str | None] = mapped_column(String(255))
+    gaps: Mapped[int] = mapped_column(SmallInteger)
+    search: Mapped[str] = mapped_column(Text)
+    created_ms: Mapped[Milliseconds]
+    changed_ms: Mapped[Milliseconds]
+    seen_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AssetEvent(Base):
+    """Something that happened to an asset on a day, and where it stood afterwards; never changed again."""
+
+    __tablename__ = "asset_event"
+    __table_args__ = (Index(None, "asset_id", "id"),)
+
+    id: Mapped[RowId]
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    on: Mapped[date]
+    at_ms: Mapped[Milliseconds]
+    by: Mapped[str] = mapped_column(Text)
+    school_code: Mapped[str] = mapped_column(String(64))
+    room_code: Mapped[str] = mapped_column(String(64), server_default="")
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    text: Mapped[str] = mapped_column(Text, server_default="")
+
+
+class AssetDocument(Base):
+    """A file about an asset; its bytes are kept in the data directory under their hash."""
+
+    __tablename__ = "asset_document"
+    __table_args__ = (UniqueConstraint("asset_id", "sha256"),)
+
+    id: Mapped[RowId]
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id"))
+    name: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(String(128))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    at_ms: Mapped[Milliseconds]
+    by: Mapped[str] = mapped_column(Text)
+
+
+class Stocktake(Base):
+    """One counting of a school's equipment, or of one room's (`room_code` empty: the whole school)."""
+
+    __tablename__ = "stocktake"
+    __table_args__ = (Index(None, "school_code", "id"),)
+
+    id: Mapped[RowId]
+    school_code: Mapped[str] = mapped_column(ForeignKey("unit.code"))
+    room_code: Mapped[str] = mapped_column(String(64), server_default="")
+    started_ms: Mapped[Milliseconds]
+    started_by: Mapped[str] = mapped_column(Text)
+    finished_ms: Mapped[int | None] = mapped_column(BigInteger)
+    finished_by: Mapped[str] = mapped_column(Text, server_default="")
+
+
+class StocktakeScan(Base):
+    """One label read during stock-taking; `client_id` is the phone's own name for it, so twice is once."""
+
+    __tablename__ = "stocktake_scan"
+    __table_args__ = (UniqueConstraint("stocktake_id", "client_id"),)
+
+    id: Mapped[RowId]
+    stocktake_id: Mapped[int] = mapped_column(ForeignKey("stocktake.id"))
+    client_id: Mapped[str] = mapped_column(String(64))
+    tag: Mapped[str] = mapped_column(String(64))
+    asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.id"))
+    room_code: Mapped[str] = mapped_column(String(64), server_default="")
+    condition: Mapped[str] = mapped_column(String(16), server_default="")
+    at_ms: Mapped[Milliseconds]
+    by: Mapped[str] = mapped_column(Text)
+
+
+class StocktakeLine(Base):
+    """What a finished stock-taking found of one asset, or of a label that is not the school's."""
+
+    __tablename__ = "stocktake_line"
+    __table_args__ = (Index(None, "stocktake_id", "outcome"),)
+
+    id: Mapped[RowId]
+    stocktake_id: Mapped[int] = mapped_column(ForeignKey("stocktake.id"))
+    outcome: Mapped[str] = mapped_column(String(16))
+    tag: Mapped[str] = mapped_column(String(64))
+    asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.id"))
+    room_code: Mapped[str] = mapped_column(String(64), server_default="")
+    seen_room_code: Mapped[str] = mapped_column(String(64), server_default="")
