@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hub.advice import told, wanted
+from hub.login_providers import ProviderId, ProviderSettings
 
 ENV_PREFIX = "HUB_"
 DEFAULT_CONFIG = Path("config/hub.toml")
@@ -95,6 +96,12 @@ class Settings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: Port = 8000
+    http_redirect_port: Port | None = None
+    public_url: str = ""
+    tls: Literal["off", "own", "files"] = "off"
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_names: Annotated[list[str], NoDecode] = Field(default_factory=list)
     mqtt_url: str = "mqtt://127.0.0.1:1883"
     data_dir: Path = Path("data")
     database_url: str = ""
@@ -111,6 +118,7 @@ class Settings(BaseSettings):
     demo_token: SecretStr | None = None
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    oidc: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -124,12 +132,21 @@ class Settings(BaseSettings):
         """Arguments win over the environment, the environment over the file."""
         return init_settings, env_settings, _TomlFile(settings_cls)
 
-    @field_validator("schools", mode="before")
+    @field_validator("schools", "tls_names", mode="before")
     @classmethod
-    def _split_school_codes(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         return (
-            [code.strip() for code in value.split(",") if code.strip()] if isinstance(value, str) else value
+            [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        example = "https://hub.school.example"
+        checked = value and _checked_url(value, {"http", "https"}, example, host_needed=True)
+        if urlsplit(checked).path.strip("/"):
+            raise ValueError(f"has a path; write the address alone, as in {example}")
+        return checked.rstrip("/")
 
     @field_validator("database_url", "telemetry_url", mode="before")
     @classmethod
@@ -183,6 +200,13 @@ class Settings(BaseSettings):
         return file.read_text(encoding="ascii").strip() if file is not None else ""
 
     @model_validator(mode="after")
+    def _has_files(self) -> Self:
+        if self.tls == "files" and not (self.tls_certificate and self.tls_key):
+            missing = "tls_key" if self.tls_certificate else "tls_certificate"
+            raise ValueError(f"tls = files needs {missing}: name the PEM file")
+        return self
+
+    @model_validator(mode="after")
     def _fill_urls(self) -> Self:
         # frozen keeps others from changing settings; filling defaults is part of making them
         if not self.database_url:
@@ -225,12 +249,19 @@ def unknown_variables(environment: dict[str, str] | None = None) -> list[str]:
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{ENV_PREFIX}CONFIG"}
     for section, fields in SECTIONS.items():
         known |= {f"{ENV_PREFIX}{section.upper()}__{name.upper()}" for name in fields.model_fields}
+    for provider in _named_providers(os.environ if environment is None else environment):
+        known |= {f"{provider}__{name.upper()}" for name in ProviderSettings.model_fields}
     found = []
     for name in sorted(os.environ if environment is None else environment):
         if name.startswith(ENV_PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             found.append(f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else ""))
     return found
+
+
+def _named_providers(environment: Iterable[str]) -> set[str]:
+    start = f"{ENV_PREFIX}OIDC__"
+    return {"__".join(name.split("__")[:2]) for name in environment if name.startswith(start)}
 
 
 class _TomlFile(PydanticBaseSettingsSource):
@@ -274,6 +305,8 @@ def _checked_url(value: str, schemes: set[str], example: str, *, host_needed: bo
 def _fields_of(place: Sequence[object]) -> dict[str, FieldInfo]:
     """Give the settings among which one was looked for."""
     section = SECTIONS.get(str(place[0])) if len(place) > 1 else None
+    if place[0] == "oidc" and len(place) > 2:
+        return ProviderSettings.model_fields
     return (section or Settings).model_fields
 
 
@@ -284,18 +317,18 @@ def _bounds(place: tuple[str | int, ...]) -> Sequence[object]:
 
 def _problem(detail: dict[str, Any]) -> SettingProblem:
     """Turns one of pydantic's errors into setting, value and fix; secrets never appear."""
-    place = tuple(str(part) for part in detail["loc"])
+    place = tuple(str(part) for part in detail["loc"] or ("tls",))  # only tls is judged with others
     setting = ENV_PREFIX + "__".join(part.upper() for part in place)
-    if len(place) > 1 and place[0] == "schools":
-        setting = f"{ENV_PREFIX}SCHOOLS"
+    if len(place) > 1 and place[0] in {"schools", "tls_names"}:
+        setting = f"{ENV_PREFIX}{place[0].upper()}"
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place[-1], _fields_of(place), n=1)
         fix = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "; remove it")
     else:
-        advice = wanted(detail, _bounds(detail["loc"]))
+        advice = wanted(detail, _bounds(place))
         fix = f"write {advice}" if advice else told(detail["msg"])
     value = repr(detail["input"])
-    if {"demo_token", "telemetry_token"} & set(place):
+    if {"demo_token", "telemetry_token", "client_secret"} & set(place) or isinstance(detail["input"], dict):
         value = "(hidden)"
     elif "@" in value:  # a URL with a password
         value = re.sub(r"(?<=://).*@", "***@", value) if "://" in value else "(hidden)"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.login_providers import ProviderSettings
 from hub.settings import SECTIONS, Settings, SettingsError, load_settings, unknown_variables
 
 SHIPPED = Path(__file__).parents[2] / "config" / "hub.toml"
@@ -134,8 +135,10 @@ def test_the_engines_token_may_stand_in_a_file(tmp_path: Path, monkeypatch: pyte
 
 def test_the_shipped_file_documents_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     text = SHIPPED.read_text(encoding="utf-8")
-    of_sections = {name for section in SECTIONS.values() for name in section.model_fields}
-    for name in (set(Settings.model_fields) | of_sections) - set(SECTIONS):
+    of_sections = {
+        name for section in (*SECTIONS.values(), ProviderSettings) for name in section.model_fields
+    }
+    for name in (set(Settings.model_fields) | of_sections) - {*SECTIONS, "oidc"}:
         assert re.search(rf"^(# )?{name} = ", text, re.MULTILINE), f"{name} is not in config/hub.toml"
     without_file = load_settings()
     monkeypatch.setenv("HUB_CONFIG", str(SHIPPED))
@@ -147,4 +150,65 @@ def test_the_shipped_file_documents_every_setting_with_its_default(monkeypatch: 
 def test_a_coarse_tier_outlives_the_finer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_TELEMETRY__KEEP_RAW_DAYS", "400")
     with pytest.raises(SettingsError, match="keep_5m_days = 180 is less than keep_raw_days = 400"):
+        load_settings()
+
+
+def test_a_login_provider_comes_from_file_and_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "hub.toml"
+    secret = tmp_path / "secret"
+    secret.write_text("of-the-file\n")
+    file.write_text('[oidc.so]\nname = "Sở"\nissuer = "https://sso.example/so"\nclient_id = "hub"\n')
+    monkeypatch.setenv("HUB_CONFIG", str(file))
+    monkeypatch.setenv("HUB_OIDC__SO__CLIENT_SECRET_FILE", str(secret))
+    monkeypatch.setenv("HUB_OIDC__SO__SCOPES", "openid,groups")
+    monkeypatch.setenv("HUB_OIDC__SO__ROLES", '{"a": "operations@SGDDT"}')
+    provider = load_settings().oidc["so"]
+    assert (provider.name, provider.secret) == ("Sở", secret.read_text().strip())
+    assert provider.scopes == ["openid", "groups"]
+    assert provider.roles == {"a": "operations@SGDDT"}
+    assert unknown_variables({"HUB_OIDC__SO__ISUER": ""}) == [
+        "HUB_OIDC__SO__ISUER is not a setting: did you mean HUB_OIDC__SO__ISSUER?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "fix"),
+    [
+        ('issuer = "http://sso.example"', "https://"),
+        ('scopes = ["profile"]', "lacks openid"),
+        ('roles = { a = "operations" }', "role@unit"),
+        ('roles = { "a:*" = "operations@SGDDT" }', "on both sides"),
+        ('provision = "create"', "needs role_claim and roles"),
+        ('client_secret_file = "/nowhere"', "cannot be read"),
+        ("isuer = 1", "did you mean issuer"),
+    ],
+)
+def test_a_wrong_login_provider_is_named_without_its_secret(
+    changed: str, fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = {
+        "name": '"Sở"',
+        "issuer": '"https://sso.example"',
+        "client_id": '"hub"',
+        "client_secret": '"geheim"',
+    }
+    name, _, value = changed.partition(" = ")
+    lines[name] = value
+    if name == "client_secret_file":
+        del lines["client_secret"]
+    file = tmp_path / "hub.toml"
+    file.write_text("[oidc.so]\n" + "".join(f"{name} = {value}\n" for name, value in lines.items()))
+    monkeypatch.setenv("HUB_CONFIG", str(file))
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "HUB_OIDC__SO" in str(caught.value)
+    assert fix in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_files_for_tls_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TLS", "files")
+    with pytest.raises(SettingsError, match=r"HUB_TLS = .*needs tls_certificate"):
         load_settings()

@@ -36,8 +36,8 @@ async def test_processes_that_start_together_wait_for_each_other(database_url: s
 
 
 async def test_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
-    for path in Path(hub.__file__).parent.glob("*/tables.py"):
-        import_module(f"hub.{path.parent.name}.tables")
+    for path in Path(hub.__file__).parent.glob("*/*tables.py"):
+        import_module(f"hub.{path.parent.name}.{path.stem}")
     async with database.engine.connect() as connection:
         differences = await connection.run_sync(
             lambda sync: compare_metadata(MigrationContext.configure(sync), Base.metadata)
