@@ -1,1 +1,1 @@
-"""Spreadsheets and bundles brought in and given out: read, checked row by row, then taken whole or not at all."""
+"""Spreadsheets and bundles brought in and given out: checked row by row, taken whole or not at all."""
