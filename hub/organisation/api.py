@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 
 from hub.clock import today
 from hub.organisation import service
+from hub.organisation.rules import TEACHING_KINDS
 from hub.organisation.schemas import RoomOut, UnitOut
 from hub.organisation.tables import Room, Unit
 from hub.web.access import permission
@@ -33,7 +34,7 @@ async def list_schools(
     who: Reader, session: Reading, paging: PageQuery, district: Code = None, on: On = None
 ) -> Page[UnitOut]:
     """Lists schools and colleges by code."""
-    return await _units(who, session, paging, ("school", "college"), district, on)
+    return await _units(who, session, paging, TEACHING_KINDS, district, on)
 
 
 @router.get("/rooms")

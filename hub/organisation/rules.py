@@ -2,16 +2,36 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal, TypeAlias
 
 # district offices were abolished on this day; their schools are placed by district since
 OFFICES_ABOLISHED = date(2025, 7, 1)
 LONG_AGO = date(1900, 1, 1)
 
-UNIT_KINDS = {
+UnitKind: TypeAlias = Literal["department", "district", "office", "commune", "school", "cec", "college"]
+ChangeKind: TypeAlias = Literal["rename", "move", "merge", "split", "end", "begin"]
+RoomType: TypeAlias = Literal[
+    "smart_classroom",
+    "simulation_lab",
+    "computer_lab",
+    "vr_ar_room",
+    "subject_room",
+    "conference_room",
+    "library",
+    "hall",
+    "classroom",
+    "server_room",
+    "operations_centre",
+    "other",
+]
+TEACHING_KINDS: tuple[UnitKind, ...] = ("school", "college", "cec")
+"""Kinds that teach: they have rooms, pupils and nodes of their own, and nothing below them."""
+
+UNIT_KINDS: dict[str, UnitKind] = {
     "department": "department",
     "district_office": "office",
     "college": "college",
-    "cec": "college",
+    "cec": "cec",
 }
 """Kinds of unit by the words of the shipped list."""
 

@@ -11,6 +11,7 @@ from hub.database import insert_into
 from hub.organisation.rules import (
     LONG_AGO,
     OFFICES_ABOLISHED,
+    TEACHING_KINDS,
     UNIT_KINDS,
     PlacedFrom,
     RoomSeen,
@@ -90,7 +91,7 @@ async def record_rooms(session: AsyncSession, rooms: Iterable[RoomSeen]) -> None
 
 async def school_codes(session: AsyncSession, today: date) -> frozenset[str]:
     """Gives the codes of all schools (and colleges) of a day: the groups our own nodes report under."""
-    query = select(Unit.code).where(Unit.kind.in_(("school", "college")), valid_on(Unit, today))
+    query = select(Unit.code).where(Unit.kind.in_(TEACHING_KINDS), valid_on(Unit, today))
     return frozenset((await session.execute(query)).scalars())
 
 

@@ -167,3 +167,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["school_code"], ["unit.code"], name="fk_room_school_code"),
         sa.PrimaryKeyConstraint("school_code", "code", name="pk_room"),
     )
+
+
+def downgrade() -> None:
+    for name in ("room", "placement", "device", "account_grant", "access_token", "unit"):
+        op.drop_table(name)
+    for name in ("quarantine", "presence_event", "node", "lease", "account"):
+        op.drop_table(name)

@@ -53,3 +53,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_alarm_event"),
         sa.UniqueConstraint("alarm_id", "ts_ms", "kind", name="uq_alarm_event_alarm_id_ts_ms_kind"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("alarm_event")
+    op.drop_table("alarm")

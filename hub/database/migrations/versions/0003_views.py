@@ -29,3 +29,9 @@ def upgrade() -> None:
     op.add_column("quarantine", sa.Column("tried_ms", sa.BigInteger(), nullable=True))
     op.add_column("quarantine", sa.Column("outcome", sa.String(length=64), server_default="", nullable=False))
     op.add_column("quarantine", sa.Column("outcome_detail", sa.Text(), server_default="", nullable=False))
+
+
+def downgrade() -> None:
+    for name in ("outcome_detail", "outcome", "tried_ms"):
+        op.drop_column("quarantine", name)
+    op.drop_table("saved_view")

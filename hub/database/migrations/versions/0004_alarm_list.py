@@ -34,6 +34,15 @@ def upgrade() -> None:
     op.create_index("ix_alarm_state_rank_raised_ms", "alarm", ["state", "rank", "raised_ms"])
 
 
+def downgrade() -> None:
+    for name in ("node_raised_ms", "raised_ms_id", "state_rank_raised_ms"):
+        op.drop_index(f"ix_alarm_{name}", "alarm")
+    op.drop_column("alarm_event", "cause")
+    times = ("changed_ms", "shelved_until_ms", "shelved_ms", "flapping_since_ms", "raised_count")
+    for name in ("search", "rank", "shelved_why", "shelved_by", *times):
+        op.drop_column("alarm", name)
+
+
 def _fill(connection: sa.Connection) -> None:
     names = ("school", "room", "node", "device", "kind", "metric", "title_vi", "title_en")
     times = ("raised_ms", "returned_ms", "acknowledged_ms", "changed_ms", "rank")
