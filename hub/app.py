@@ -66,6 +66,7 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
                 control = ControlRole(database, now_ms)
                 start("control", partial(control.run, stop))
                 start("roll-ups", partial(control.roll_up, settings, stop), grace_s=10)
+                start("audit", partial(control.watch_audit, settings, stop))
             if web is not None and listener is not None:
                 web.start_web(settings, database, listener, start, closing, stop)
 

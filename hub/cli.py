@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from hub import __version__
+from hub.commands.audit import audit
 from hub.commands.configured import configured
 from hub.commands.demo import demo
 from hub.commands.records import import_province, tokens, users
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(users, name="user")
 app.add_typer(tokens, name="token")
 app.add_typer(telemetry, name="telemetry")
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:

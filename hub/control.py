@@ -16,6 +16,7 @@ from prometheus_client import Gauge
 
 from hub.accounts import service as accounts
 from hub.alarms import service as alarms
+from hub.audit.watch import keep_watch
 from hub.database import Database
 from hub.database.lease import give_up_lease, take_lease
 from hub.organisation import service as organisation
@@ -96,6 +97,10 @@ class ControlRole:
             lambda: self.leading,
             stop,
         )
+
+    async def watch_audit(self, settings: Settings, stop: asyncio.Event) -> None:
+        """Proves the audit log and notes its head while this process leads, until `stop`."""
+        await keep_watch(self._database, settings.data_dir, self._now_ms, lambda: self.leading, stop)
 
     def _lead(self, leading: bool) -> None:
         if leading != self.leading:

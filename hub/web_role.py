@@ -23,6 +23,7 @@ from hub.accounts.authentication import Authenticator
 from hub.accounts.rules import LoginThrottle
 from hub.accounts.wall_door import WallDoor
 from hub.alarms import api as alarms_api
+from hub.audit import api as audit_api
 from hub.clock import now_ms, today
 from hub.database import Database
 from hub.events import Events
@@ -62,6 +63,7 @@ ROUTERS = (
     organisation_api.router,
     registry_api.router,
     alarms_api.router,
+    audit_api.router,
     live_api.router,
     schools_api.router,
     wall_api.router,
@@ -127,6 +129,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.events = events
     app.state.now_ms = now_ms
     app.state.authenticate = authenticate
+    app.state.subtree = _subtree
     app.state.login_throttle = LoginThrottle()
     app.state.picture = picture
     app.state.inventory = Inventory()

@@ -7,7 +7,7 @@ An entry's hash is SHA-256 over the UTF-8 bytes of one JSON array without spaces
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -44,7 +44,10 @@ class Sealed(NamedTuple):
 
 def hash_of(entry: Sealed) -> str:
     """Gives the hash that an entry must have; what it has is not looked at."""
-    return hashlib.sha256(orjson.dumps(list(entry[:-1]))).hexdigest()
+    try:
+        return hashlib.sha256(orjson.dumps(entry[:-1])).hexdigest()
+    except TypeError:  # somebody put in what no entry of ours can hold
+        return ""
 
 
 def canonical(facts: Facts | None) -> str | None:
@@ -99,21 +102,41 @@ class Break:
     detail: str
 
 
-def breaks(entries: Iterable[Sealed], start: Head = START) -> Iterator[Break]:
-    """Tells every place where entries, in the order of their numbers, do not follow one from another."""
-    before = start
-    for entry in entries:
-        if entry.id != before.id + 1:
-            gap = range(before.id + 1, entry.id)
-            missing = (
-                f"entry {gap[0]} is" if len(gap) == 1 else f"entries {before.id + 1} to {entry.id - 1} are"
-            )
-            yield Break(before.id + 1, f"{missing} missing")
+class Proof:
+    """Reads entries in the order of their numbers and collects every place where they do not hold together.
+
+    It begins behind `start`. `noted` are heads kept outside of the log: their entries must still be there.
+    """
+
+    def __init__(self, start: Head = START, noted: Iterable[Head] = ()) -> None:
+        self.last = start
+        self.count = 0
+        self.breaks: list[Break] = []
+        self._noted = {head.id: head.hash for head in noted if head.id > start.id}
+
+    def read(self, entry: Sealed) -> None:
+        """Looks at the next entry."""
+        follows = entry.id == self.last.id + 1
+        if not follows:
+            first, last = self.last.id + 1, entry.id - 1
+            which = f"entry {first} is" if first == last else f"entries {first} to {last} are"
+            self._say(first, f"{which} missing")
         if hash_of(entry) != entry.hash:
-            yield Break(entry.id, f"entry {entry.id} was changed: its hash does not fit what it says")
-        elif entry.id == before.id + 1 and entry.previous != before.hash:
-            detail = (
-                f"entry {entry.id} does not follow from entry {before.id}: one of them was inserted, moved, "
-            )
-            yield Break(entry.id, detail + "or changed together with its hash")
-        before = Head(entry.id, entry.hash)
+            self._say(entry.id, f"entry {entry.id} was changed: its hash does not fit what it says")
+        elif follows and entry.previous != self.last.hash:
+            how = "one of them was inserted, moved, or changed together with its hash"
+            self._say(entry.id, f"entry {entry.id} does not follow from entry {self.last.id}: {how}")
+        if self._noted and self._noted.get(entry.id, entry.hash) != entry.hash:
+            self._say(entry.id, f"entry {entry.id} is not the one that was noted as the head")
+        self.last = Head(entry.id, entry.hash)
+        self.count += 1
+
+    def end(self) -> None:
+        """Is told that there are no more entries: no noted head may lie behind the last."""
+        lost, first = max(self._noted, default=0), self.last.id + 1
+        if lost >= first:
+            which = f"entry {first} was" if lost == first else f"entries {first} to {lost} were"
+            self._say(first, f"{which} cut off: {lost} was noted as the head")
+
+    def _say(self, entry_id: int, detail: str) -> None:
+        self.breaks.append(Break(entry_id, detail))

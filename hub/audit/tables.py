@@ -1,9 +1,12 @@
 """The table of the log; triggers of the database refuse to change or remove its rows."""
 
-from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base, Milliseconds
+
+# SQLite keeps a table in the order of such a key
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 
 class AuditEntry(Base):
@@ -11,7 +14,7 @@ class AuditEntry(Base):
 
     __tablename__ = "audit_entry"
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(_NUMBER, primary_key=True, autoincrement=False)
     at_ms: Mapped[Milliseconds]
     actor: Mapped[str] = mapped_column(Text)
     actor_kind: Mapped[str] = mapped_column(String(16))

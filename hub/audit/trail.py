@@ -194,17 +194,18 @@ def _chain(session: Session) -> None:
         return
     session.flush()  # every other lock comes before that of the chain
     waiting = session.info.pop(_PENDING)
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(_LOCK)  # on SQLite a writing transaction is the only one
-    newest = session.execute(_NEWEST).first()
-    head = Head(newest.id, newest.hash) if newest else START
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK)  # on SQLite a writing transaction is the only one
+    newest = connection.execute(_NEWEST).first()
+    head = Head(*newest) if newest else START
     rows: list[dict[str, Any]] = []
     for _, unsealed in waiting:
         sealed = unsealed._replace(previous=head.hash, id=head.id + 1)
         sealed = sealed._replace(hash=hash_of(sealed))
         rows.append({**sealed._asdict(), "search": _searched(sealed)})
         head = Head(sealed.id, sealed.hash)
-    session.execute(_INSERT, rows)
+    connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
 
 
 @event.listens_for(Session, "after_soft_rollback")

@@ -8,13 +8,14 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _REFUSAL = "the audit log is append-only"
 
 
 def upgrade() -> None:
     op.create_table(
         "audit_entry",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", _NUMBER, autoincrement=False, nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("actor_kind", sa.String(length=16), nullable=False),
