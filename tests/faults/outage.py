@@ -24,7 +24,7 @@ class Outcome:
     def wrong(self, drained_s: float) -> list[str]:
         """What is not as promised; `drained_s`: the longest the backlog may take."""
         found = []
-        if self.rebirths > self.nodes * 1.05:
+        if self.rebirths > self.nodes * 0.05:  # the hub knows the births of all
             found.append(f"{self.rebirths} rebirth requests for {self.nodes} nodes")
         if self.drained_s > drained_s:
             found.append(f"drained after {self.drained_s:.0f} s")
@@ -35,7 +35,7 @@ class Outcome:
 
 def outage(port: int, hub: Hub, agents: Sender, down_s: float) -> Outcome:
     """Stop the hub for `down_s`, start it, wait for live values and the backlog; all is stored once."""
-    agents.wait_for_progress(len(agents.nodes))
+    agents.wait_until_known()
     hub.stop()
     time.sleep(down_s)
     held = sum(len(keys) for epochs in agents.now.given.values() for keys in epochs.values())

@@ -275,6 +275,14 @@ class Sender:
             f"acknowledgement of {more} more",
         )
 
+    def wait_until_known(self, seconds: float = 60) -> None:
+        """Return when the hub has acknowledged something of every node, so that it has all their births."""
+        until(
+            self._alive(lambda: all(any(self.now.stored[node].values()) for node in self.nodes)),
+            seconds,
+            "acknowledgement of every node",
+        )
+
     def drain(self, seconds: float = 60) -> None:
         """Make no more numbers; return when the hub has acknowledged everything."""
         self.pause()
