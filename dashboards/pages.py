@@ -7,11 +7,15 @@ session, so that a page can never show more than the API allows.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from dashboards import boundaries
@@ -30,8 +34,21 @@ TEMPLATE_OF = {
     "/tech/schools": "tech_schools.html",
     "/tech/school/{code}": "tech_school.html",
     "/tech/quarantine": "tech_quarantine.html",
+    "/org": "org.html",
+    "/org/{code}": "unit.html",
+    "/school": "schools.html",
+    "/school/{code}": "school.html",
+    "/room/{school}/{room}": "room.html",
+    "/tickets": "tickets.html",
+    "/tickets/{id}": "ticket.html",
+    "/stock": "stock.html",
+    "/stock/{id}": "stock_take.html",
+    "/a/{tag}": "tag.html",
 }
 """Pages for people; what stands in the address they read from it themselves."""
+WITH_CAMERA = {"/stock/{id}"}
+"""Pages that read labels with the camera; all others are refused it, as browsers are told everywhere."""
+CAMERA_POLICY = "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class Pages:
@@ -99,19 +116,48 @@ def mount(app: FastAPI, *, simulated: bool) -> None:
         app.router.routes.append(Route(map_url, configured_map))
     pages = Pages(assets, simulated=simulated)
 
-    def plain(template: str) -> Callable[[Request], Awaitable[HTMLResponse]]:
+    def plain(path: str, template: str) -> Callable[[Request], Awaitable[HTMLResponse]]:
         async def page(request: Request) -> HTMLResponse:
             """Show a page for people."""
-            return pages.render(request, template)
+            shown = pages.render(request, template)
+            if path in WITH_CAMERA:
+                shown.headers["Permissions-Policy"] = CAMERA_POLICY
+            return shown
 
         return page
+
+    async def label(request: Request) -> RedirectResponse:
+        """Lead from the short address on a room's label to the room."""
+        school, room = (quote(request.path_params[part], safe="") for part in ("school", "room"))
+        return RedirectResponse(f"/room/{school}/{room}")
 
     async def wall(request: Request) -> HTMLResponse:
         """Show a wall."""
         wanted = request.path_params["wall"]
         return pages.render(request, "wall.html", heed_browser=False, wall=wanted, map_url=map_url)
 
-    shown = {path: plain(template) for path, template in TEMPLATE_OF.items()} | {"/wall/{wall}": wall}
+    shown = {path: plain(path, template) for path, template in TEMPLATE_OF.items()}
+    shown |= {"/wall/{wall}": wall}
+    app.router.routes.append(Route("/r/{school}/{room}", label))
     for path, page in shown.items():
         app.router.routes.append(Route(path, page))  # pages are no operations of the API: not in its schema
     app.router.routes.append(Mount("/static", assets, name="static"))
+    _answer_strays(app, pages)
+
+
+def _answer_strays(app: FastAPI, pages: Pages) -> None:
+    """Show people a page where there is none; programs and the API keep the answer they had."""
+    before = app.exception_handlers[HTTPException]
+
+    async def stray(request: Request, error: Exception) -> Response:
+        """Answer an HTTP error."""
+        named = isinstance(error, HTTPException) and error.status_code == 404
+        person = "text/html" in request.headers.get("accept", "") and request.method in {"GET", "HEAD"}
+        if named and person and not request.url.path.startswith(("/api/", "/static/")):
+            page = pages.render(request, "absent.html")
+            page.status_code = 404
+            return page
+        answer = before(request, error)
+        return await answer if isawaitable(answer) else answer
+
+    app.add_exception_handler(HTTPException, stray)

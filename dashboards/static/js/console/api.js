@@ -41,7 +41,8 @@ export const post = (path, body) => call("POST", path, body);
 // An address of the API or of a page: names may hold anything.
 export const at = (base, ...names) => [base, ...names.map(encodeURIComponent)].join("/");
 
-export const signInAddress = () => `/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+// From the bare address one is led to the page of one's work.
+export const signInAddress = () => (location.pathname === "/" ? "/login" : `/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
 
 const RETRY_MS = 3000;
 
@@ -63,9 +64,21 @@ export async function visitor(waiting) {
 
 export function greet(who) {
   document.getElementById("who").textContent = who.name;
-  for (const place of document.querySelectorAll(".places [data-needs]")) {
+  for (const place of document.querySelectorAll(".places [data-needs], .more-places [data-needs]")) {
     place.hidden = !place.dataset.needs.split(" ").some((need) => who.permissions.includes(need));
     if (place.pathname === location.pathname) place.setAttribute("aria-current", "page");
+  }
+  const more = document.querySelector(".more-places");
+  if (more) {
+    more.hidden = !more.querySelector("a:not([hidden])");
+    const shut = (event) => !more.contains(event.target) && (more.open = false);
+    document.addEventListener("click", shut);
+    document.addEventListener("focusin", shut);
+    more.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !more.open) return;
+      more.open = false;
+      more.querySelector("summary").focus();
+    });
   }
   // another language is the same page with the same choices
   document.querySelector("a.language").addEventListener("click", (event) => {

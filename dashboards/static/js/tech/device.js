@@ -1,9 +1,12 @@
 // Wires the page of one device; which one, which metrics and which range stand in the address.
 import { byId, element, text } from "../dom.js";
+import { t } from "../words.js";
 import { agedSince } from "../console/ages.js";
+import { present } from "../console/absent.js";
 import { at, get, greet, visitor } from "../console/api.js";
 import { kindName, presenceMark, why } from "../console/facts.js";
 import { icon } from "../console/icons.js";
+import { raiseTicket } from "../school/raise.js";
 import { Address } from "./address.js";
 import { agentPart } from "./agent.js";
 import { alarmsPart } from "./device_alarms.js";
@@ -51,8 +54,18 @@ const agent = agentPart(detail);
 const [alarms, presence] = [alarmsPart(id), presencePart(id)];
 trafficPart(id);
 
+function offerTicket(visiting, device) {
+  const raise = byId("raise");
+  raise.hidden = !visiting.permissions.includes("tickets.write") || device.claimed === false;
+  raise.addEventListener("click", () => raiseTicket({ unit: device.school, room: roomName(device.room) ? device.room : null, device: id }, device.name || device.device, (ticket) => location.assign(at("/tickets", ticket.id))));
+}
+
 text(document.querySelector("#title h1"), name);
-greet(await visitor(() => [values, agent, alarms, presence, history.section].forEach((part) => part.fail({ status: 0 }))));
+const away = (problem) => [values, agent, alarms, presence, history.section].forEach((part) => part.fail(problem));
+const who = await visitor(() => away({ status: 0 }));
+greet(who);
+const device = await present(detail, away, name, [["/tech", t("Devices")]]);
+offerTicket(who, device);
 await Promise.all([values.refresh(), agent.refresh()]);
 history.changed();
 alarms.refresh();

@@ -1,19 +1,19 @@
 // One school: where its line is broken, what is wrong, and every room with its devices.
 import { byId, element, text } from "../dom.js";
-import { schoolShape, schoolStateName, stateName, worstFirst } from "../severity.js";
-import { NOTHING, nt, number, said, t } from "../words.js";
+import { schoolShape, schoolStateName, worstFirst } from "../severity.js";
+import { NOTHING, nt, number, t } from "../words.js";
 import { agedSince } from "../console/ages.js";
+import { present } from "../console/absent.js";
 import { at, get, greet, visitor } from "../console/api.js";
-import { brief, kindName, metricWords, presenceMark, why } from "../console/facts.js";
-import { icon } from "../console/icons.js";
+import { presenceMark, why } from "../console/facts.js";
 import { alarmLine, ended } from "./device_alarms.js";
-import { deviceAddress, roomName } from "./device_row.js";
+import { roomName } from "./device_row.js";
 import { drawPath } from "./path.js";
+import { roomDevice } from "./room_device.js";
 import { Section, every, once } from "./section.js";
 
 const REFRESH_MS = 5000;
 const ALARMS = 100;
-const VALUES = 2;
 
 const code = decodeURIComponent(location.pathname.split("/")[3]);
 let asked = null;
@@ -35,16 +35,6 @@ function head({ school, state, since_ms: since, rooms }) {
     element("a", { href: `/tech?school=${encodeURIComponent(school.code)}` }, t("as a list")));
   document.title = school.name;
 }
-
-const tile = (device) => (device.tile ?? []).slice(0, VALUES).map((metric) => element("div", { class: metric.quality && metric.quality !== "good" ? "bad" : metric.severity ?? "" },
-  element("small", {}, metricWords(device.kind, metric.name)?.label ?? metric.name), brief(metric, metricWords(device.kind, metric.name))));
-
-const under = (device) => (device.presence?.state !== "born" ? why(device.presence) : kindName(device.kind) === device.name ? device.device : kindName(device.kind));
-
-const roomDevice = (device) => element("a", { class: "room-line", href: deviceAddress(device) },
-  device.severity ? element("i", { class: `shape ${device.severity}`, role: "img", "aria-label": stateName(device.severity) }) : presenceMark(device.presence), icon(device.icon ?? device.kind),
-  element("div", {}, element("b", {}, device.name || device.device), element("small", {}, under(device))),
-  element("div", { class: "num pairs" }, ...tile(device)));
 
 const parts = [
   new Section("path", {
@@ -68,7 +58,7 @@ const parts = [
     draw: once(({ state, rooms }) => [state, rooms], ({ state, rooms }, body) => body.replaceChildren(...(rooms.length ? [element("div", { class: "rooms" }, ...rooms.map((room) =>
       element("article", { class: "room part", id: `room-${room.code}` }, element("h3", {}, room.name || roomName(room.code) || t("School as a whole"),
         element("small", { class: "num" }, t("{on} of {all} online", { on: number(reachable(state) ? room.devices.filter(isOn).length : 0), all: number(room.devices.length) }))),
-      ...room.devices.map(roomDevice))))] : []))),
+      ...room.devices.map((device) => roomDevice(device)))))] : []))),
     empty: () => t("No rooms are known."),
   }),
   new Section("alarms", {
@@ -83,6 +73,7 @@ const parts = [
 
 text(document.querySelector("#title h1"), code);
 greet(await visitor(() => parts.forEach((part) => part.fail({ status: 0 }))));
+await present(detail, (problem) => parts.forEach((part) => part.fail(problem)), code, [["/tech/schools", t("Schools")]]);
 const refresh = () => Promise.all(parts.map((part) => part.refresh()));
 refresh();
 every(REFRESH_MS, refresh);
