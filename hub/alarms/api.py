@@ -22,6 +22,7 @@ from hub.alarms.schemas import (
     Shelf,
 )
 from hub.alarms.tables import AlarmEvent, AlarmRow
+from hub.audit.trail import Trail, Trailing
 from hub.errors import Conflict
 from hub.events import Events
 from hub.web.access import permission, require_school
@@ -101,7 +102,7 @@ async def count_alarms(session: Reading, wanted: Wanted) -> AlarmCounts:
 
 @router.post("/acknowledge")
 async def acknowledge_many(
-    request: Request, session: Transaction, who: Operator, said: BulkAcknowledgement
+    request: Request, session: Transaction, who: Operator, trail: Trailing, said: BulkAcknowledgement
 ) -> BulkAcknowledged:
     """Acknowledges many alarms; those that cannot be are named with the reason, the others are done."""
     now_ms: int = request.app.state.now_ms()
@@ -114,9 +115,12 @@ async def acknowledge_many(
             refused.append(Refused(id=alarm_id, detail="there is no such alarm"))
             continue
         try:
-            done.append(await service.acknowledge(session, alarm_id, who.display_name, said.comment, now_ms))
+            taken = await service.acknowledge(session, alarm_id, who.display_name, said.comment, now_ms)
         except Conflict as conflict:
             refused.append(Refused(id=alarm_id, detail=str(conflict)))
+            continue
+        await _note(trail, "acknowledge", alarm, taken, said.comment)
+        done.append(taken)
     if done:
         _tell(request, session, [alarm.id for alarm in done])
     return BulkAcknowledged(acknowledged=done, refused=refused)
@@ -134,50 +138,73 @@ async def get_alarm(session: Reading, who: Reader, alarm_id: str) -> AlarmDetail
 
 @router.post("/{alarm_id}/acknowledge")
 async def acknowledge(
-    request: Request, session: Transaction, who: Operator, alarm_id: str, said: Acknowledgement
+    request: Request,
+    session: Transaction,
+    who: Operator,
+    trail: Trailing,
+    alarm_id: str,
+    said: Acknowledgement,
 ) -> Alarm:
     """Acknowledges an alarm in the name of whoever asks."""
-    now_ms = await _allowed(request, session, who, alarm_id)
+    before, now_ms = await _allowed(request, session, who, alarm_id)
     alarm = await service.acknowledge(session, alarm_id, who.display_name, said.comment, now_ms)
+    await _note(trail, "acknowledge", before, alarm, said.comment)
     _tell(request, session, [alarm_id])
     return alarm
 
 
 @router.post("/{alarm_id}/shelve")
-async def shelve(request: Request, session: Transaction, who: Operator, alarm_id: str, shelf: Shelf) -> Alarm:
+async def shelve(
+    request: Request, session: Transaction, who: Operator, trail: Trailing, alarm_id: str, shelf: Shelf
+) -> Alarm:
     """Puts an alarm aside for some hours; it is not open meanwhile, and comes back by itself."""
-    now_ms = await _allowed(request, session, who, alarm_id)
+    before, now_ms = await _allowed(request, session, who, alarm_id)
     until_ms = now_ms + round(shelf.hours * HOUR_MS)
     alarm = await service.shelve(session, alarm_id, who.display_name, shelf.why, until_ms, now_ms)
+    await _note(trail, "shelve", before, alarm, shelf.why)
     _tell(request, session, [alarm_id])
     return alarm
 
 
 @router.post("/{alarm_id}/unshelve")
-async def unshelve(request: Request, session: Transaction, who: Operator, alarm_id: str) -> Alarm:
+async def unshelve(
+    request: Request, session: Transaction, who: Operator, trail: Trailing, alarm_id: str
+) -> Alarm:
     """Takes an alarm off its shelf before its time."""
-    now_ms = await _allowed(request, session, who, alarm_id)
+    before, now_ms = await _allowed(request, session, who, alarm_id)
     alarm = await service.unshelve(session, alarm_id, who.display_name, now_ms)
+    await _note(trail, "unshelve", before, alarm)
     _tell(request, session, [alarm_id])
     return alarm
 
 
 @router.post("/{alarm_id}/comments", status_code=201)
 async def comment(
-    request: Request, session: Transaction, who: Operator, alarm_id: str, said: Comment
+    request: Request, session: Transaction, who: Operator, trail: Trailing, alarm_id: str, said: Comment
 ) -> Happened:
     """Adds a comment to an alarm's history, open or closed."""
-    now_ms = await _allowed(request, session, who, alarm_id)
+    alarm, now_ms = await _allowed(request, session, who, alarm_id)
+    await trail.note("alarm.comment", f"alarm:{alarm_id}", unit=alarm.school, text=said.text)
     return _happened(await service.comment_on(session, alarm_id, who.display_name, said.text, now_ms), None)
 
 
-async def _allowed(request: Request, session: Transaction, who: Principal, alarm_id: str) -> int:
-    """Raises `Forbidden` for an alarm of a school the asker may not act in; gives the time (ms)."""
+async def _allowed(
+    request: Request, session: Transaction, who: Principal, alarm_id: str
+) -> tuple[Alarm, int]:
+    """Gives the alarm and the time (ms); raises `NotFound`, or `Forbidden` where the asker may not act."""
     found = await service.get_alarm(session, alarm_id)
-    if found is not None:
-        require_school(who, "alarms.acknowledge", found.school)
-    now_ms: int = request.app.state.now_ms()
-    return now_ms
+    if found is None:
+        raise service.missing(alarm_id)
+    require_school(who, "alarms.acknowledge", found.school)
+    return found, request.app.state.now_ms()
+
+
+async def _note(trail: Trail, what: str, before: Alarm, after: Alarm, text: str = "") -> None:
+    states = ({"state": each.state, "shelved_until_ms": each.shelved_until_ms} for each in (before, after))
+    was, now = states
+    await trail.note(
+        f"alarm.{what}", f"alarm:{after.id}", unit=after.school, before=was, after=now, text=text
+    )
 
 
 def _tell(request: Request, session: Transaction, ids: list[str]) -> None:

@@ -111,7 +111,7 @@ class Trail:
         actor, kind = _actor(self._request)
         await record(
             self._session,
-            Entry(actor, kind, action, object, unit, before, after, text, *self._whence()),
+            Entry(actor, kind, action, object, unit, before, after, text, self._address()),
         )
 
     async def note_apart(
@@ -133,12 +133,11 @@ class Trail:
         if actor is not None:
             found, kind = actor, "account"
         async with database.write() as session:
-            entry = Entry(found, kind, action, object, unit, None, after, text, *self._whence())
+            entry = Entry(found, kind, action, object, unit, None, after, text, self._address())
             await record(session, entry)
 
-    def _whence(self) -> tuple[str, int]:
-        client = self._request.client
-        return client.host if client else "", self._request.app.state.now_ms()
+    def _address(self) -> str:
+        return self._request.client.host if self._request.client else ""
 
 
 def _actor(request: Request) -> tuple[str, ActorKind]:

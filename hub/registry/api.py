@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
+from hub.audit.trail import Trailing
 from hub.clock import today
 from hub.errors import Conflict, Invalid, NotFound
 from hub.events import Events
@@ -45,6 +46,7 @@ async def claim_node(
     wanted: ClaimIn,
     who: Annotated[Principal, Depends(permission("registry.claim"))],
     session: Transaction,
+    trail: Trailing,
     request: Request,
 ) -> ClaimOut:
     """Puts a node and all its devices into a room of a school."""
@@ -65,6 +67,13 @@ async def claim_node(
     if wanted.room != "-":
         await organisation.record_rooms(session, [RoomSeen(wanted.school, wanted.room)])
     events: Events = request.app.state.events
+    await trail.note(
+        "node.claim",
+        f"node:{group}/{node}",
+        unit=wanted.school,
+        before={"school": before.school, "room": before.room} if before else None,
+        after={"school": wanted.school, "room": wanted.room},
+    )
     events.publish_after_commit(session, "hub/changed/registry", {"group": group, "node": node})
     return ClaimOut(group=group, node=node, school=wanted.school, room=wanted.room)
 
@@ -143,7 +152,9 @@ async def get_quarantined(
 
 
 @router.post("/quarantine/replay", status_code=202)
-async def replay_several(wanted: ReplayIn, who: Replayer, session: Reading, request: Request) -> ReplaysOut:
+async def replay_several(
+    wanted: ReplayIn, who: Replayer, session: Transaction, trail: Trailing, request: Request
+) -> ReplaysOut:
     """Asks ingest to read quarantined payloads again; the list says what came of it."""
     ids = list(dict.fromkeys(wanted.ids))
     found = await service.quarantine_schools(session, ids)
@@ -152,19 +163,24 @@ async def replay_several(wanted: ReplayIn, who: Replayer, session: Reading, requ
     requested = [number for number in ids if number in found]
     if requested:
         events: Events = request.app.state.events
-        events.publish("hub/request/quarantine-replay", {"ids": requested})
+        for number in requested:
+            await trail.note("quarantine.replay", f"quarantine:{number}", unit=found[number])
+        events.publish_after_commit(session, "hub/request/quarantine-replay", {"ids": requested})
     return ReplaysOut(requested=requested, missing=[number for number in ids if number not in found])
 
 
 @router.post("/quarantine/{quarantine_id}/replay", status_code=202)
-async def replay(quarantine_id: RowNumber, who: Replayer, session: Reading, request: Request) -> ReplayOut:
+async def replay(
+    quarantine_id: RowNumber, who: Replayer, session: Transaction, trail: Trailing, request: Request
+) -> ReplayOut:
     """Asks ingest to read a quarantined payload again."""
     found = await service.quarantine_schools(session, [quarantine_id])
     if quarantine_id not in found:
         raise _missing(quarantine_id)
     require_school(who, "quarantine.replay", found[quarantine_id])
     events: Events = request.app.state.events
-    events.publish("hub/request/quarantine-replay", {"ids": [quarantine_id]})
+    await trail.note("quarantine.replay", f"quarantine:{quarantine_id}", unit=found[quarantine_id])
+    events.publish_after_commit(session, "hub/request/quarantine-replay", {"ids": [quarantine_id]})
     return ReplayOut(id=quarantine_id)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel
 
+from hub.audit.trail import Trailing
 from hub.errors import Conflict, Invalid
 from hub.views import service
 from hub.views.rules import ViewError, view_name, view_query
@@ -35,7 +36,7 @@ async def list_views(who: Asker, session: Reading) -> Views:
 
 @router.put("/{name:path}")
 async def save_view(
-    name: Name, wanted: ViewIn, who: Asker, session: Transaction, request: Request
+    name: Name, wanted: ViewIn, who: Asker, session: Transaction, trail: Trailing, request: Request
 ) -> ViewOut:
     """Saves a view under a name of 1 to 60 characters; a view that has the name is replaced."""
     try:
@@ -44,17 +45,21 @@ async def save_view(
         raise Invalid(wrong.detail, field=wrong.field, value=wrong.value, fix=wrong.fix) from None
     now_ms: int = request.app.state.now_ms()
     view = await service.save_view(session, _account(who), kept, wanted.page, query, now_ms)
+    after = {"page": wanted.page, "query": query}
+    await trail.note("view.save", f"view:{view.account_id}/{kept}", unit=None, after=after)
     return ViewOut.model_validate(view)
 
 
 @router.delete("/{name:path}", status_code=204)
-async def delete_view(name: Name, who: Asker, session: Transaction) -> None:
+async def delete_view(name: Name, who: Asker, session: Transaction, trail: Trailing) -> None:
     """Deletes a saved view."""
     try:
         kept = view_name(name)
     except ViewError:
         kept = name
-    await service.delete_view(session, _account(who), kept)
+    account_id = _account(who)
+    await service.delete_view(session, account_id, kept)
+    await trail.note("view.delete", f"view:{account_id}/{kept}", unit=None)
 
 
 def _account(who: Principal) -> int:
