@@ -1,0 +1,108 @@
+// What is done to a piece of equipment: added, changed, moved, repaired, returned, disposed of, linked, reported.
+import { t } from "../words.js";
+import { at, call, get, post } from "../console/api.js";
+import { ask } from "./asking.js";
+import { assetAddress, learnTypes } from "./asset_names.js";
+import { changes } from "./fields.js";
+import { conditionName, fieldName, statusName } from "./names.js";
+
+const CONDITIONS = ["good", "fair", "poor", "broken"];
+const PRIORITIES = () => [["normal", t("normal")], ["low", t("low")], ["high", t("high")], ["urgent", t("urgent")]];
+const api = (asset, ...rest) => at("/api/v1/assets", String(asset.id), ...rest);
+const today = () => new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Ho_Chi_Minh" }).format(Date.now());
+const none = ["", t("not known")];
+
+const field = (name, asset, more = {}) => ({ name, label: fieldName(name), value: asset?.[name], most: 128, ...more });
+const described = (asset, types) => [
+  field("name", asset, { required: true, most: 200, wide: true }), field("type", asset, { kind: "select", options: [none, ...types] }),
+  field("serial", asset), field("maker", asset), field("model", asset),
+  field("acquired", asset, { kind: "date", largest: "2099-12-31" }), field("warranty_until", asset, { kind: "date", largest: "2099-12-31" }),
+  field("fund_source", asset), field("supplier", asset), field("price_vnd", asset, { kind: "number", least: 0, step: 1 }),
+  field("condition", asset, { kind: "select", options: [none, ...CONDITIONS.map((one) => [one, conditionName(one)])] }),
+  field("note", asset, { kind: "textarea", most: 2000, wide: true }),
+];
+const noted = ({ note, ...values }) => ({ ...values, note: note ?? "" });
+
+export async function addAsset({ school = "", schoolName = "" } = {}) {
+  const types = await learnTypes();
+  const made = await ask({
+    title: t("Add a piece of equipment"), submit: t("Add"), kind: "wide",
+    fields: [
+      { name: "school", label: fieldName("school"), kind: "unit", kinds: ["school", "cec", "college"], value: school, valueName: schoolName, required: true },
+      { name: "room", label: fieldName("room"), most: 64, hint: t("Code of the room; empty if it stands in none.") }, ...described(null, types),
+      { name: "tag", label: fieldName("tag"), most: 64, hint: t("Empty: it gets one by itself.") },
+    ],
+    answer: ({ tag, ...values }) => post("/api/v1/assets", { ...noted(values), ...(tag ? { tag } : {}) }),
+  });
+  if (made) location.assign(assetAddress(made));
+}
+
+export async function editAsset(asset, first = null) {
+  const types = await learnTypes();
+  const statuses = ["in_use", "spare", "lost"];
+  const settled = asset.status === "repair" || asset.status === "disposed";
+  const before = { ...asset, note: asset.note ?? "" };
+  const fields = [...described(asset, types), ...(settled ? [] : [field("status", asset, { kind: "select", options: [none, ...statuses.map((one) => [one, statusName(one)])] })])];
+  return ask({
+    title: t("Change the record"), subject: asset.tag, submit: t("Save"), kind: "wide",
+    fields: first ? [...fields.filter((one) => one.name === first), ...fields.filter((one) => one.name !== first)] : fields,
+    answer: (values) => call("PATCH", api(asset), changes(before, noted(values))),
+  });
+}
+
+export const moveAsset = (asset) => ask({
+  title: t("Move it"), subject: asset.name, submit: t("Move"),
+  fields: [
+    { name: "school", label: fieldName("school"), kind: "unit", kinds: ["school", "cec", "college"], value: asset.school, valueName: asset.school_name, required: true },
+    { name: "room", label: fieldName("room"), value: asset.room, most: 64, hint: t("Code of the room; empty if it stands in none.") },
+    { name: "on", label: t("On the day"), kind: "date", value: today(), required: true }, { name: "text", label: t("Why"), most: 2000 },
+  ],
+  answer: ({ text, ...values }) => post(api(asset, "move"), { ...values, text: text ?? "" }),
+});
+
+export const repairAsset = (asset) => ask({
+  title: t("Into repair"), subject: asset.name, submit: t("Into repair"), fields: [{ name: "text", label: t("What is wrong"), kind: "textarea", most: 2000, required: true }],
+  answer: (values) => post(api(asset, "repair"), values),
+});
+
+export const returnAsset = (asset) => ask({
+  title: t("Back from repair"), subject: asset.name, submit: t("Back in use"), fields: [{ name: "text", label: t("What was done"), kind: "textarea", most: 2000 }],
+  answer: ({ text }) => post(api(asset, "return"), { text: text ?? "" }),
+});
+
+export const disposeAsset = (asset) => ask({
+  title: t("Dispose of it?"), subject: t("{name} leaves the register's counts; its history stays.", { name: asset.name }), submit: t("Dispose of it"), kind: "grave",
+  fields: [{ name: "on", label: t("On the day"), kind: "date", value: today(), required: true }, { name: "reason", label: t("Reason"), kind: "textarea", most: 2000, required: true }],
+  answer: (values) => post(api(asset, "dispose"), values),
+});
+
+// Devices of the same school stand to choose from.
+export async function linkDevice(asset) {
+  let devices = [];
+  try {
+    devices = (await get("/api/v1/devices", { school: asset.school, limit: 500 })).items;
+  } catch {
+    devices = [];
+  }
+  const key = (device) => [device.group, device.node, device.device].join("/");
+  const near = (device) => (device.room === asset.room ? 0 : 1);
+  return ask({
+    title: t("Link to a device"), subject: t("Its presence, values and alarms then belong to this piece of equipment."), submit: t("Link"),
+    fields: [{ name: "device", label: t("Device"), kind: "select", required: true, options: devices.sort((a, b) => near(a) - near(b) || key(a).localeCompare(key(b))).map((device) => [key(device), [device.name || device.device, device.room && t("room {room}", { room: device.room }), device.device].filter(Boolean).join(" · ")]) }],
+    answer: ({ device }) => {
+      const one = devices.find((each) => key(each) === device);
+      return call("PATCH", api(asset), { device: { group: one.group, node: one.node, device: one.device } });
+    },
+  });
+}
+
+export const unlinkDevice = (asset) => ask({ title: t("Take the link away?"), subject: asset.name, submit: t("Take away"), answer: () => call("PATCH", api(asset), { device: null }) });
+
+export const raiseTicket = (asset) => ask({
+  title: t("Raise a ticket"), subject: [asset.name, asset.tag].join(" · "), submit: t("Raise"),
+  fields: [
+    { name: "title", label: t("What is wrong"), required: true, most: 200 }, { name: "text", label: t("In more words"), kind: "textarea", most: 4000 },
+    { name: "priority", label: t("Priority"), kind: "select", options: PRIORITIES() },
+  ],
+  answer: ({ title, text, priority }) => post("/api/v1/tickets", { title, text: text ?? "", priority, unit: asset.school, asset_id: asset.id, ...(asset.room ? { room: asset.room } : {}), ...(asset.device ? { device: asset.device } : {}) }),
+});

@@ -1,0 +1,125 @@
+// One import: how far it is, what it would change row by row, what is wrong and how to mend it; applied or discarded.
+import { byId, element, hidden, text } from "../dom.js";
+import { NOTHING, locale, number, t } from "../words.js";
+import { at, call, get, post } from "../console/api.js";
+import { Listing, button } from "../console/listing.js";
+import { ask } from "./asking.js";
+import { said } from "./difference.js";
+import { importKindName, importStateName } from "./names.js";
+import { refusal } from "./refusals.js";
+import { sizeText } from "./upload.js";
+
+const LOOK_MS = 700;
+const MARK = { new: "ok", change: "minor", same: "none", error: "critical" };
+const ACTION = { new: t("new"), change: t("changes"), same: t("stays"), error: t("error") };
+const moving = (run) => run.state === "reading" || run.state === "applying";
+
+// The commonest mistakes in the visitor's language, by the code of the problem; others in the hub's own words.
+const MISTAKES = {
+  required: t("This cell is empty and must not be."), missing: t("This cell is empty and must not be."), duplicate: t("The same key stands in another row already."),
+  unknown_unit: t("There is no such unit, or you may not change it."), unknown_school: t("There is no such school, or you may not change it."), unknown_room: t("There is no such room in this school."),
+  unknown_type: t("There is no such type."), not_a_date: t("This is no date. Write it as 31/12/2025."), date: t("This is no date. Write it as 31/12/2025."),
+  not_a_number: t("This is no number."), number: t("This is no number."), too_long: t("This text is too long."), outside: t("You may not change this unit."), formula: t("Formulas are not carried out; write the value."),
+};
+
+function problemLine(problem) {
+  const words = MISTAKES[problem.code];
+  return element("li", {}, element("b", {}, problem.column ?? ""), " ", element("span", { class: "code" }, problem.value === null || problem.value === undefined || problem.value === "" ? "" : "“" + said(problem.value) + "”"), " ",
+    words ?? problem.message, problem.fix && !words ? element("small", {}, problem.fix) : "");
+}
+
+function row(item) {
+  return element("article", { class: `row import-row ${item.action}`, tabindex: "-1" }, element("i", { class: `shape ${MARK[item.action] ?? "unknown"}`, "aria-hidden": "true" }),
+    element("div", { class: "num" }, t("row {n}", { n: number(item.row) }), element("small", {}, item.file ?? "")),
+    element("div", {}, element("b", { class: "code" }, item.key || NOTHING), element("small", {}, ACTION[item.action] ?? item.action)),
+    element("div", {}, item.problems?.length ? element("ul", { class: "mistakes" }, ...item.problems.map(problemLine)) : "",
+      item.changes?.length ? element("ul", { class: "cell-changes" }, ...item.changes.map((one) => element("li", {}, element("b", {}, one.column), " ", ...(item.action === "new" ? [] : [element("s", {}, said(one.before)), " → "]), element("span", {}, said(one.after))))) : ""));
+}
+
+export class ImportRun {
+  // done(): something was applied or discarded
+  constructor(done) {
+    Object.assign(this, { done, id: null, only: "", turn: 0 });
+    this.list = new Listing("rows", {
+      load: (cursor) => get(at("/api/v1/imports", this.id, "rows"), { only: this.only, cursor, limit: 100 }),
+      row, key: (item) => [item.file, item.row].join(":"), empty: () => (this.only ? t("No such row.") : t("Nothing would change.")),
+    });
+  }
+
+  stop() {
+    this.turn += 1;
+  }
+
+  async show(id) {
+    if (this.id !== id) this.only = "";
+    this.id = id;
+    const mine = ++this.turn;
+    let before = null;
+    while (mine === this.turn) {
+      let run;
+      try {
+        run = await get(at("/api/v1/imports", id));
+      } catch (problem) {
+        text(byId("run-title"), t("Import {id}", { id }));
+        text(byId("run-state"), refusal(problem));
+        if (problem.status === 404 || problem.status === 403) return this.list.say("failed", refusal(problem));
+        await new Promise((resume) => setTimeout(resume, 3000));
+        continue;
+      }
+      if (mine !== this.turn) return;
+      this.draw(run);
+      if (!moving(run)) {
+        if (before !== run.state) await this.list.reset();
+        return;
+      }
+      before = null;
+      await new Promise((resume) => setTimeout(resume, LOOK_MS));
+    }
+  }
+
+  draw(run) {
+    text(byId("run-title"), run.file);
+    text(byId("run-state"), [importKindName(run.kind), importStateName(run.state), sizeText(run.size, locale), run.encoding, run.by].filter(Boolean).join(" · "));
+    const bar = byId("run-progress");
+    hidden(bar, !moving(run));
+    if (run.total) Object.assign(bar, { max: run.total, value: run.done });
+    else bar.removeAttribute("value");
+    hidden(this.list.root, moving(run));
+    const problem = run.problem;
+    hidden(byId("run-problem"), !problem);
+    if (problem) text(byId("run-problem"), typeof problem === "string" ? problem : [problem.detail ?? problem.message ?? problem.title, problem.fix].filter(Boolean).join(" – "));
+    this.tallies(run);
+    this.acts(run);
+  }
+
+  tallies(run) {
+    const sums = run.summary ?? {};
+    const tally = (only, label, count, shape) => {
+      const node = button("", "tally", () => {
+        this.only = only;
+        this.tallies(run);
+        this.list.reset();
+      });
+      node.append(element("i", { class: `shape ${shape}`, "aria-hidden": "true" }), element("b", { class: "num" }, number(count ?? 0)), element("span", {}, label));
+      node.setAttribute("aria-pressed", String(this.only === only));
+      node.disabled = moving(run);
+      return node;
+    };
+    byId("tallies").replaceChildren(tally("", t("all rows"), sums.rows, "unknown"), tally("new", t("new"), sums.new, "ok"), tally("changed", t("changed"), sums.changed, "minor"),
+      tally("errors", t("with errors"), sums.errors, "critical"), tally("warnings", t("with warnings"), sums.warnings, "major"),
+      element("p", { class: "soft" }, sums.same ? t("{n} stay as they are", { n: number(sums.same) }) : ""));
+  }
+
+  acts(run) {
+    const mend = run.summary?.errors ? t("Mend the errors in the file and send it again: a file is applied as a whole or not at all.") : "";
+    const act = (title, subject, submit, answer, kind) => async () => {
+      if (!(await ask({ title, subject, submit, answer, kind }))) return;
+      await this.show(this.id);
+      this.done();
+    };
+    const apply = button(t("Apply"), "main", act(t("Apply this import?"), t("{new} new, {changed} changed.", { new: number(run.summary?.new ?? 0), changed: number(run.summary?.changed ?? 0) }), t("Apply"), () => post(at("/api/v1/imports", this.id, "apply"))));
+    const discard = button(t("Discard"), "quiet", act(t("Discard this import?"), run.file, t("Discard"), () => call("DELETE", at("/api/v1/imports", this.id)), "grave"));
+    apply.disabled = Boolean(run.summary?.errors) || !((run.summary?.new ?? 0) + (run.summary?.changed ?? 0));
+    byId("run-acts").replaceChildren(...(run.state === "checked" ? [element("p", { class: "said" }, mend), discard, apply] : []));
+  }
+}
