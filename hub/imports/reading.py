@@ -1,0 +1,71 @@
+"""Rows of a file, read by a process of its own and handed over in batches."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hub.imports.cells import Cell
+from hub.imports.sheet import FileTrouble
+
+Row = tuple[int, list[Cell]]
+_LONGEST_FRAME_BYTES = 1 << 30
+
+
+class Rows:
+    """The rows of a file with their numbers; `encoding` and `total` are known once it is entered.
+
+    It is used in a thread: reading blocks. Iterating raises `FileTrouble` where the file cannot be read on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.encoding = ""
+        self.total = 0
+
+    def __enter__(self) -> Rows:
+        command = [sys.executable, "-m", "hub.imports.reading_process", str(self._path)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        first = self._frame()
+        if first is None:
+            raise self._too_large()
+        if "trouble" in first:
+            self.__exit__()
+            raise FileTrouble(**first["trouble"])
+        self.encoding, self.total = first["encoding"], first["total"]
+        return self
+
+    def __iter__(self) -> Iterator[Row]:
+        while (frame := self._frame()) is not None:
+            if isinstance(frame, dict):
+                raise FileTrouble(**frame["trouble"])
+            for number, cells in frame:
+                yield number, cells
+        if self._process.wait():
+            raise self._too_large()
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def _frame(self) -> Any:
+        assert self._process.stdout is not None
+        head = self._process.stdout.read(4)
+        if len(head) < 4:
+            return None
+        (size,) = struct.unpack(">I", head)
+        body = self._process.stdout.read(min(size, _LONGEST_FRAME_BYTES))
+        return msgspec.msgpack.decode(body) if len(body) == size else None
+
+    def _too_large(self) -> FileTrouble:
+        self.__exit__()
+        return FileTrouble("needs-too-much-memory", "reading the file needs more memory than the hub allows",
+                           "divide the file, or save it as CSV")  # fmt: skip

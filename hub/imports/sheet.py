@@ -1,0 +1,132 @@
+"""What a sheet is: its columns, what is there already, how a row is checked, and how changes are written.
+
+Each feature that takes part has a `sheet.py` with a `Sheet`; reading, planning, progress and exports are
+alike for all of them. What a sheet exports is what it compares with, so an export brought in again changes nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.web.principal import PermissionName, Schools
+
+Values: TypeAlias = dict[str, Any]
+"""A row: text, whole number, day or None by the name of its column; several choices are one text."""
+
+Key: TypeAlias = tuple[Any, ...]
+Action: TypeAlias = Literal["new", "change", "same", "error"]
+ColumnType: TypeAlias = Literal["text", "code", "integer", "date", "choice", "choices"]
+Tell: TypeAlias = Callable[[int], None]
+"""Is told how many changes have been written so far."""
+
+CODE_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name in files, its labels, and what its cells hold.
+
+    `choices` gives each value with the words that also mean it; `also` are other headings understood.
+    """
+
+    name: str
+    vi: str
+    en: str
+    type: ColumnType = "text"
+    required: bool = False
+    example: str = ""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    max_characters: int = 500
+    least: int = 0
+    most: int = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a cell, or only looks so (`warning`), and what to do; `code` is stable."""
+
+    column: str | None
+    value: object
+    message: str
+    fix: str
+    code: str
+    warning: bool = False
+
+
+class FileTrouble(Exception):
+    """A file that cannot be read at all: why, where, and what to do."""
+
+    def __init__(
+        self, code: str, message: str, fix: str, *, row: int | None = None, value: object = None
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.fix, self.row, self.value = code, message, fix, row, value
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that is new (`before` is None) or differs from what is there."""
+
+    key: Key
+    values: Values
+    before: Values | None
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who imports, and when."""
+
+    name: str
+    account_id: int | None
+    scope: Schools
+    roles: tuple[tuple[str, str], ...]
+    now_ms: int
+    today: date
+
+
+class Sheet(ABC):
+    """A kind of rows that can be brought in and given out."""
+
+    id: ClassVar[str]
+    vi: ClassVar[str]
+    en: ClassVar[str]
+    permission: ClassVar[PermissionName]
+    columns: ClassVar[Sequence[Column]]
+    key: ClassVar[tuple[str, ...]]
+
+    async def facts(self, session: AsyncSession, by: By) -> Any:
+        """Gives what rows are checked against, read once a file."""
+        return None
+
+    @abstractmethod
+    def existing(self, session: AsyncSession, scope: Schools) -> AsyncIterator[Values]:
+        """Gives what is there within the scope, as rows of all columns in the order of the key."""
+
+    @abstractmethod
+    def check(self, values: Values, before: Values | None, facts: Any) -> Iterable[Trouble]:
+        """Tells what is wrong with a row whose cells are well formed; pure."""
+
+    def check_together(self, changes: Sequence[Change], facts: Any) -> Iterator[tuple[Key, Trouble]]:
+        """Tells what is wrong with rows only because of other rows of the file; pure."""
+        return iter(())
+
+    @abstractmethod
+    async def apply(self, session: AsyncSession, changes: Sequence[Change], by: By, tell: Tell) -> None:
+        """Writes the changes into the session's transaction."""
+
+    def touched(self, values: Values) -> Iterable[tuple[str, str]]:
+        """Names the (school, domain) pairs about which a row says something."""
+        return ()
+
+
+def outside(column: str, value: object) -> Trouble:
+    """Says that a unit is not the importer's; one that does not exist sounds the same."""
+    return Trouble(column, value, "there is no such unit, or it is not yours to change",
+                   "write the code of a unit of yours", "outside-scope")  # fmt: skip
