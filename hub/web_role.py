@@ -19,10 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from devices import province
 from hub import __version__
 from hub.accounts import api as accounts_api
+from hub.accounts import oidc, oidc_links
 from hub.accounts.authentication import Authenticator
 from hub.accounts.rules import LoginThrottle
 from hub.accounts.wall_door import WallDoor
 from hub.alarms import api as alarms_api
+from hub.assets import api as assets_api
+from hub.assets import documents_api, statistics_api, stocktaking_api
 from hub.audit import api as audit_api
 from hub.clock import now_ms, today
 from hub.database import Database
@@ -60,6 +63,8 @@ __all__ = ["ROUTERS", "build", "listen", "start_web"]
 ROUTERS = (
     health.router,
     accounts_api.router,
+    oidc.router,
+    oidc_links.router,
     organisation_api.router,
     registry_api.router,
     alarms_api.router,
@@ -71,6 +76,10 @@ ROUTERS = (
     export_api.router,
     traffic_api.router,
     views_api.router,
+    assets_api.router,
+    statistics_api.router,
+    documents_api.router,
+    stocktaking_api.router,
 )
 ORGANISE_EVERY_S = 30.0
 
@@ -131,6 +140,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.authenticate = authenticate
     app.state.subtree = _subtree
     app.state.login_throttle = LoginThrottle()
+    app.state.login_providers = oidc.providers_of(settings.oidc, now_ms)
     app.state.picture = picture
     app.state.inventory = Inventory()
     picture.add_listener(app.state.inventory)

@@ -278,6 +278,9 @@ class SeenIn(BaseModel):
     client_id: Annotated[str, Field(min_length=1, max_length=64)]
 
 
+StockCounts: TypeAlias = dict[Literal["expected", "seen", "missing", "unexpected", "moved"], int]
+
+
 class StocktakeOut(BaseModel):
     """A counting; the numbers of one that runs are those it would end with now."""
 
@@ -289,7 +292,7 @@ class StocktakeOut(BaseModel):
     started_by: str
     finished_ms: int | None
     finished_by: str | None
-    counts: dict[Literal["expected", "seen", "missing", "unexpected", "moved"], int]
+    counts: StockCounts
 
 
 class LineOut(BaseModel):
