@@ -26,6 +26,7 @@ from hub.settings import Settings
 from hub.telemetry.engines import open_reader, open_rollups
 from hub.telemetry.rollup_job import Keep
 from hub.telemetry.rollup_role import keep_rolled_up
+from hub.tickets import service as tickets
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ LEADER = Gauge("hub_control_leader", "1 in the process that leads the control ro
 LEASE_MS = 15_000
 RENEW_S = 5.0
 ROOMS_EVERY_MS = 30_000
+TICKETS_EVERY_MS = 60_000
 CLEAN_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
 KEEP_PRESENCE_MS = 400 * DAY_MS
@@ -42,13 +44,14 @@ KEEP_QUARANTINE_MS = 90 * DAY_MS
 
 
 class ControlRole:
-    """Holds or awaits the lease; the holder learns rooms from devices and forgets what has ended."""
+    """Holds or awaits the lease; the holder learns rooms from devices, escalates and forgets."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
         self._now_ms = now_ms
         self._holder = f"{socket.gethostname()[:60]}:{os.getpid()}:{random.getrandbits(32):08x}"
         self._rooms_ms = 0
+        self._tickets_ms = 0
         self._cleaned_ms = 0
         self.leading = False
 
@@ -76,6 +79,9 @@ class ControlRole:
                 found = await registry.rooms_in_use(session)
                 await organisation.record_rooms(session, [RoomSeen(school, room) for school, room in found])
                 self._rooms_ms = now_ms
+            if now_ms - self._tickets_ms >= TICKETS_EVERY_MS:
+                await tickets.escalate_overdue(session, now_ms)
+                self._tickets_ms = now_ms
             if now_ms - self._cleaned_ms >= CLEAN_EVERY_MS:
                 await accounts.forget_ended(session, now_ms)
                 await registry.forget_old(
