@@ -43,7 +43,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         hint = "start it or set HUB_MQTT_URL"
         if find_mosquitto() is None:
             hint += "; no Mosquitto is installed here (sudo apt-get install mosquitto)"
-        yield Finding(f"broker: {place} does not ({broker}); {hint}", wrong=True)
+        yield Finding(f"broker: {place} takes no connection ({broker}); {hint}", wrong=True)
     yield await asyncio.to_thread(_database, settings.database_url)
     yield await _web(settings)
 

@@ -26,6 +26,7 @@ from hub.audit.trail import Trail, Trailing
 from hub.errors import Conflict
 from hub.events import Events
 from hub.web.access import permission, require_school
+from hub.web.moments import Instant
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
 
@@ -34,7 +35,6 @@ router = APIRouter(prefix="/api/v1/alarms", tags=["alarms"])
 Reader = Annotated[Principal, Depends(permission("alarms.read"))]
 Operator = Annotated[Principal, Depends(permission("alarms.acknowledge"))]
 Text = Annotated[str | None, Query(max_length=255)]
-Instant = Annotated[int | None, Query(ge=0, le=10**15, description="UTC epoch ms")]
 
 HOUR_MS = 3_600_000
 

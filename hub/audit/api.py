@@ -12,6 +12,7 @@ from hub.audit.rules import START, Sealed
 from hub.audit.schemas import AuditOut, HeadOut
 from hub.audit.service import AuditFilter
 from hub.web.access import permission
+from hub.web.moments import Instant
 from hub.web.principal import Principal, Schools
 from hub.web.requests import Page, PageQuery, Reading
 
@@ -19,7 +20,6 @@ router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 
 Reader = Annotated[Principal, Depends(permission("audit.read"))]
 Text = Annotated[str | None, Query(max_length=255, pattern=r"^[^\x00]*$")]
-Instant = Annotated[int | None, Query(ge=0, le=10**15, description="UTC epoch ms")]
 
 
 async def wanted_entries(

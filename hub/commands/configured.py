@@ -26,7 +26,8 @@ def configured() -> Settings:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     for warning in unknown_variables():
         logging.getLogger(__name__).warning("%s", warning)
     return settings

@@ -27,7 +27,10 @@ def tail(
     count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.")] = None,
     for_: Annotated[str | None, typer.Option("--for", help="End after so long: 10s, 2m.")] = None,
 ) -> None:
-    """Show live Sparkplug traffic, decoded; Ctrl-C ends it. Looks, and sends nothing."""
+    """Show live Sparkplug traffic, decoded; Ctrl-C ends it. Looks, and sends nothing.
+
+    Ends with 1 if it never reached the broker.
+    """
     import shutil
 
     from devices.wire.topics import MessageType
@@ -35,14 +38,21 @@ def tail(
     from hub.traffic.tail import Look, seconds
     from hub.traffic.tail import tail as show
 
+    known = {each.value: each for each in MessageType}
+    wrong = next((name for name in type_ or () if name.upper() not in known), None)
+    if wrong is not None:
+        raise typer.BadParameter(
+            f"{wrong!r} is no message type; write one of {', '.join(known)}", param_hint="--type"
+        )
+    types = frozenset(known[name.upper()] for name in type_ or ())
     try:
-        types = frozenset(MessageType(name.upper()) for name in type_ or ())
         for_s = seconds(for_) if for_ else None
     except ValueError as error:
-        raise typer.BadParameter(f"{error}; message types are {', '.join(MessageType)}") from None
+        raise typer.BadParameter(str(error), param_hint="--for") from None
     look = Look(
         Question(school, None, node, device, metric, types), json=json, values=values, raw=raw,
         colour=sys.stdout.isatty(), width=shutil.get_terminal_size((100, 24)).columns,
         count=count, for_s=for_s,
     )  # fmt: skip
-    asyncio.run(show(configured(), look))
+    if not asyncio.run(show(configured(), look)):
+        raise typer.Exit(1)

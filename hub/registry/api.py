@@ -25,6 +25,7 @@ from hub.registry.schemas import (
 )
 from hub.registry.tables import PresenceEvent, Quarantine
 from hub.web.access import permission, require_school
+from hub.web.moments import Instant
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
 
@@ -118,8 +119,8 @@ async def list_quarantine(
     node: Name = None,
     reason: Name = None,
     q: Annotated[str | None, Query(max_length=255, pattern=NO_NUL, description="in topic and detail")] = None,
-    since: Annotated[int | None, Query(ge=0, le=2**62, description="received from here, epoch ms")] = None,
-    until: Annotated[int | None, Query(ge=0, le=2**62, description="received before, epoch ms")] = None,
+    since: Instant = None,
+    until: Instant = None,
 ) -> Page[QuarantineOut]:
     """Lists payloads that could not be used, the newest first."""
     last = paging.after(int)

@@ -15,7 +15,6 @@ from hub.errors import Invalid, NotFound, Unavailable
 from hub.telemetry.chart_items import Item
 from hub.telemetry.held import Metric
 from hub.telemetry.history import Chart, History
-from hub.telemetry.moments import duration_ms, moment_ms, range_ms
 from hub.telemetry.port import WINDOW_MS, Aggregate, Key, NothingYet, Point, TelemetryError, TelemetryReader
 from hub.telemetry.schemas import (
     ChartItem,
@@ -28,6 +27,7 @@ from hub.telemetry.schemas import (
 )
 from hub.telemetry.tiers import Tier, step_start
 from hub.web.access import permission, require_school
+from hub.web.moments import duration_ms, moment_ms, range_ms
 from hub.web.principal import Principal
 
 T = TypeVar("T")
@@ -108,18 +108,20 @@ async def _read(read: Callable[[], T], nothing: T) -> T:
         raise Unavailable(str(error), fix="try again; the page /ops says how the engine is") from error
 
 
-def _unit(request: Request, who: Principal, key: Key, name: str) -> str | None:
-    """Return the unit of a metric that the asker may read; `NotFound` or `Forbidden` if there is none."""
+def _unit(request: Request, who: Principal, key: Key, name: str, place: str = "") -> str | None:
+    """Return the unit of a metric that the asker may read; `NotFound` or `Forbidden` if there is none.
+
+    `place` says where in the request device and metric were named.
+    """
     document = request.app.state.picture.get(key)
     if document is None:
-        raise NotFound("there is no such device", field="device", value="/".join(key),
+        raise NotFound("there is no such device", field=f"{place}device", value="/".join(key),
                        fix="list the devices to see what there is")  # fmt: skip
     require_school(who, "telemetry.read", document["school"] if document.get("claimed") else None)
     if name not in document["metrics"]:
         known = ", ".join(sorted(document["metrics"])) or "none"
-        raise NotFound(
-            "the device has no such metric", field="name", value=name, fix=f"its metrics are: {known}"
-        )
+        raise NotFound("the device has no such metric", field=f"{place}metric" if place else "name",
+                       value=name, fix=f"its metrics are: {known}")  # fmt: skip
     unit: str | None = document["metrics"][name].get("unit")
     return unit
 
@@ -166,7 +168,10 @@ async def query_many(
         raise Invalid("these are too many steps", field="step", value=asked.step,
                       fix=f"ask for at most {MAX_POINTS} steps: longer ones or a shorter range")  # fmt: skip
     some = asked.series[asked.cursor : asked.cursor + max(1, POINTS_A_PAGE // steps)]
-    units = [_unit(request, who, (each.group, each.node, each.device), each.metric) for each in some]
+    units = [
+        _unit(request, who, (each.group, each.node, each.device), each.metric, f"series[{at}].")
+        for at, each in enumerate(some, asked.cursor)
+    ]
     metrics = [((each.group, each.node, each.device), each.metric) for each in some]
     history: History = request.app.state.history
     read = partial(history.steps, metrics, start_ms, end_ms, step_ms, asked.aggregate)

@@ -12,9 +12,9 @@ from fastapi.responses import StreamingResponse
 from hub.errors import NotFound
 from hub.telemetry.export import RAW_COLUMNS, TIER_COLUMNS, Exported, csv_parts, parquet_parts, rows_of
 from hub.telemetry.history import History
-from hub.telemetry.moments import range_ms
 from hub.telemetry.tiers import LOCAL_OFFSET_MS, Tier
 from hub.web.access import permission
+from hub.web.moments import range_ms
 from hub.web.principal import Principal
 
 router = APIRouter(prefix="/api/v1", tags=["telemetry"])

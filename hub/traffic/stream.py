@@ -74,6 +74,7 @@ class Traffic:
 
     def __init__(self, mqtt_url: str, identifier: str, now_ms: Callable[[], int]) -> None:
         self.connected = False
+        self.was_connected = False
         self._url, self._identifier, self._now_ms = mqtt_url, identifier, now_ms
         self._listeners: set[Listener] = set()
         self._births = Births()
@@ -165,6 +166,7 @@ class Traffic:
                 await client.unsubscribe(each)
             have = want
             self.connected = bool(want)
+            self.was_connected = True
             if want == cover(each for listener in self._listeners for each in listener.filters):
                 self._changed.clear()
                 try:

@@ -93,8 +93,8 @@ def _finish(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-async def tail(settings: Settings, look: Look, descriptor: int = 1) -> None:
-    """Show traffic until the count, the time, a signal or the end of the output."""
+async def tail(settings: Settings, look: Look, descriptor: int = 1) -> bool:
+    """Show traffic until the count, the time, a signal or the end of the output; tell if it met the broker."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -103,7 +103,7 @@ async def tail(settings: Settings, look: Look, descriptor: int = 1) -> None:
         loop.call_later(look.for_s, stop.set)
     traffic = Traffic(settings.mqtt_url, f"{settings.host_id}-tail-{os.getpid()}", now_ms)
     with traffic.listen(look.question, max_waiting=MAX_WAITING) as listener:
-        source = asyncio.create_task(_keep_connected(traffic))
+        source = asyncio.create_task(_keep_connected(traffic, settings.mqtt_url.rpartition("@")[2]))
         shown = asyncio.create_task(_show(listener, Output(descriptor, stop.set), look))
         telling = asyncio.create_task(_tell(lambda: listener.dropped))
         stopping = asyncio.create_task(stop.wait())
@@ -119,16 +119,18 @@ async def tail(settings: Settings, look: Look, descriptor: int = 1) -> None:
     for each in results:
         if isinstance(each, Exception):
             raise each
+    return traffic.was_connected
 
 
-async def _keep_connected(traffic: Traffic) -> None:
+async def _keep_connected(traffic: Traffic, place: str) -> None:
     backoff, failures = Backoff(first_s=0.5, limit_s=5), 0
     while True:
         try:
             await traffic.run()
         except ConnectionError as lost:
             failures += 1
-            sys.stderr.write(f"hub tail: {lost}; trying again\n")
+            what = str(lost) if traffic.was_connected else f"no broker at {place}, set HUB_MQTT_URL"
+            sys.stderr.write(f"hub tail: {what}; trying again\n")
             await asyncio.sleep(backoff.delay_s(failures, random.random()))
 
 

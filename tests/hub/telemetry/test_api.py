@@ -115,7 +115,7 @@ async def test_many_metrics_in_one_question(client: httpx.AsyncClient) -> None:
         ({"step": "1m"}, 422, "step"),
         ({"step": "5m", "start": T0 - 366 * 86_400_000}, 422, "step"),
         ({"start": T0}, 422, "start"),
-        ({"series": [{"group": "x", "node": "y", "metric": "z"}]}, 404, "device"),
+        ({"series": [{"group": "x", "node": "y", "metric": "z"}]}, 404, "series[0].device"),
         ({"serie": 1}, 422, None),
     ],
 )

@@ -114,15 +114,19 @@ async def test_without_a_broker_it_says_so_and_ends_when_told(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], unused_port: int
 ) -> None:
     settings = load_settings(mqtt_url=f"mqtt://127.0.0.1:{unused_port}", data_dir=tmp_path)
-    await tailing.tail(settings, Look(for_s=0.3))
+    assert not await tailing.tail(settings, Look(for_s=0.3)), "the command ends with 1"
     said = capfd.readouterr()
     assert said.out == ""
-    assert said.err.startswith("hub tail: lost the broker: ")
+    assert said.err.startswith(f"hub tail: no broker at mqtt://127.0.0.1:{unused_port}, set HUB_MQTT_URL")
     assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "found"), [(["--type", "NOISE"], "message types are"), (["--for", "ten"], "no duration")]
+    ("arguments", "found"),
+    [
+        (["--type", "NOISE"], "--type: 'NOISE' is no message type; write one of NBIRTH"),
+        (["--for", "ten"], "--for: 'ten' is no duration; write 10s"),
+    ],
 )
 def test_what_it_cannot_do_it_says(arguments: list[str], found: str) -> None:
     ended = CliRunner().invoke(app, ["tail", *arguments])

@@ -4,28 +4,49 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BeforeValidator
 
 from hub.errors import Invalid
-from hub.telemetry.tiers import DAY_MS, HOUR_MS
 
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+_FORMS = "epoch milliseconds, or ISO 8601 with an offset such as 2026-11-23T07:00:00Z"
 _STEP = re.compile(r"(\d{1,7})(ms|s|m|h|d)")
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": HOUR_MS, "d": DAY_MS}
 
 
-def moment_ms(text: str, field: str) -> int:
-    """Read a moment: epoch milliseconds, or ISO 8601 with an offset."""
+def read_moment(text: str) -> int:
+    """Read a moment, UTC epoch ms or ISO 8601 with an offset, as UTC epoch ms. Raises ValueError."""
     if re.fullmatch(r"-?\d{1,15}", text):
         return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Invalid(
-            "this is not a moment", field=field, value=text,
-            fix="write epoch milliseconds, or ISO 8601 with an offset such as 2026-11-23T07:00:00Z",
-        )  # fmt: skip
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC")
     return round(moment.timestamp() * 1000)
+
+
+def moment_ms(text: str, field: str) -> int:
+    """Read a moment as `read_moment` does; raises `Invalid` that names the field."""
+    try:
+        return read_moment(text)
+    except ValueError:
+        raise Invalid("this is not a moment", field=field, value=text, fix=f"write {_FORMS}") from None
+
+
+def _instant(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return read_moment(value)
+    except ValueError:
+        raise ValueError(f"this is not a moment; write {_FORMS}") from None
+
+
+Instant = Annotated[int | None, BeforeValidator(_instant), Query(ge=0, le=10**15, description=_FORMS)]
+"""A parameter that is a moment: UTC epoch ms."""
 
 
 def duration_ms(text: str, field: str) -> int:
