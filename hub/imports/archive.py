@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hub.imports.sheet import FileTrouble
+from hub.sheets import FileTrouble
 
 MAX_ENTRIES = 5_000
 MAX_UNPACKED_BYTES = 1 << 30

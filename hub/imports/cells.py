@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any, TypeAlias
 
 from hub.folding import folded
-from hub.imports.sheet import CODE_CHARACTERS, Column
+from hub.sheets import CODE_CHARACTERS, Column
 
 Cell: TypeAlias = str | int | float | bool | None
 

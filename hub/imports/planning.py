@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from hub.imports.cells import Cell, CellError, find_columns, reader_of
-from hub.imports.sheet import Action, Change, FileTrouble, Key, Sheet, Trouble, Values
+from hub.sheets import Action, Change, FileTrouble, Key, Sheet, Trouble, Values
 
 KEPT_ROWS = 2_000
 """So many rows of each action are kept to be shown; all are counted."""
@@ -46,6 +46,7 @@ class Plan:
     changes: list[Change] = field(default_factory=list)
     shown: list[Planned] = field(default_factory=list)
     touched: set[tuple[str, str]] = field(default_factory=set)
+    memory: dict[Any, Any] = field(default_factory=dict)
     _digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
     _kept: dict[str, int] = field(default_factory=dict)
     _rows: dict[Key, int] = field(default_factory=dict)
@@ -118,16 +119,17 @@ def make_plan(
 def _heading(sheet: Sheet, rows: Iterable[tuple[int, Sequence[Cell]]]) -> tuple[int, Sequence[Cell]]:
     """Finds the row of headings among the first: titles may stand above it."""
     first: tuple[int, Sequence[Cell]] | None = None
+    wanted = {column.name for column in sheet.columns if column.required}
     for passed, (number, cells) in enumerate(rows, 1):
         first = first or (number, cells)
-        if set(sheet.key) <= set(find_columns(sheet.columns, cells)):
+        if wanted <= set(find_columns(sheet.columns, cells)):
             return number, cells
         if passed == _HEADING_WITHIN:
             break
     if first is None:
         raise FileTrouble("empty", "the file has no rows", "fill in the template")
     found = {name for name in find_columns(sheet.columns, first[1]) if name}
-    missing = ", ".join(name for name in sheet.key if name not in found)
+    missing = ", ".join(column.name for column in sheet.columns if column.name in wanted - found)
     raise FileTrouble("missing-column", f"there is no row of headings with {missing}",
                       "write headings as in the template", row=first[0],
                       value=", ".join(str(cell) for cell in first[1])[:_SHOWN_CHARACTERS])  # fmt: skip
@@ -139,10 +141,6 @@ def _columns(sheet: Sheet, row: int, headings: Sequence[Cell]) -> list[str | Non
         if name is not None and names.count(name) > 1:
             raise FileTrouble("double-column", f"two columns are {name}", "leave one of them",
                               row=row, value=name)  # fmt: skip
-    missing = [column.name for column in sheet.columns if column.required and column.name not in names]
-    if missing:
-        raise FileTrouble("missing-column", f"the column {', '.join(missing)} is missing",
-                          "add it, or begin with the template", row=row, value=missing[0])  # fmt: skip
     return names
 
 
@@ -170,7 +168,9 @@ def _plan_row(
             if value is None and required:
                 troubles.append(Trouble(name, "", "this cell may not be empty", "fill it in", "required"))
         values[name] = value
-    key = tuple([values[name] for name in sheet.key])
+    if not troubles:
+        sheet.prepare(values, plan.memory)
+    key = tuple([values.get(name) for name in sheet.key])
     before = existing.get(key)
     if not troubles:
         if key in seen:

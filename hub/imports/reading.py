@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from hub.imports.cells import Cell
-from hub.imports.sheet import FileTrouble
+from hub.sheets import FileTrouble
 
 Row = tuple[int, list[Cell]]
 _LONGEST_FRAME_BYTES = 1 << 30
@@ -45,8 +45,7 @@ class Rows:
         while (frame := self._frame()) is not None:
             if isinstance(frame, dict):
                 raise FileTrouble(**frame["trouble"])
-            for number, cells in frame:
-                yield number, cells
+            yield from frame
         if self._process.wait():
             raise self._too_large()
 

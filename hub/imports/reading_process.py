@@ -7,7 +7,7 @@ the file is, then rows in batches `[[row, [cell, …]], …]`, at the end nothin
 from __future__ import annotations
 
 import csv
-import datetime
+import datetime as dt
 import resource
 import struct
 import sys
@@ -21,7 +21,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 from hub.imports.archive import open_zip
 from hub.imports.cells import Cell
 from hub.imports.encoding import decoded_lines, find_encoding, find_separator
-from hub.imports.sheet import FileTrouble
+from hub.sheets import FileTrouble
 
 MAX_ROWS = 300_000
 MAX_COLUMNS = 64
@@ -105,9 +105,9 @@ def _cells(rows: Iterable[list[Any]], first: int) -> Iterator[Row]:
 
 
 def _plain(cell: object) -> Cell:
-    if isinstance(cell, datetime.datetime):
-        return (cell.date() if cell.time() == datetime.time() else cell.replace(microsecond=0)).isoformat()
-    if isinstance(cell, (datetime.date, datetime.time)):
+    if isinstance(cell, dt.datetime):
+        return (cell.date() if cell.time() == dt.time() else cell.replace(microsecond=0)).isoformat()
+    if isinstance(cell, (dt.date, dt.time)):
         return cell.isoformat()
     return None if cell is None else str(cell)
 
@@ -124,7 +124,8 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row]:
             return
         except csv.Error:
             raise FileTrouble("too-long", f"a cell has more than {MAX_CELL_CHARACTERS} characters",
-                              "look for a quotation mark that is never closed", row=number) from None  # fmt: skip
+                              "look for a quotation mark that is never closed",
+                              row=number) from None  # fmt: skip
         if number == 1 and len(row) == 2 and row[0].lower() == "sep=" and not row[1]:
             continue
         yield number, list(row)

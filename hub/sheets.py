@@ -1,7 +1,8 @@
 """What a sheet is: its columns, what is there already, how a row is checked, and how changes are written.
 
 Each feature that takes part has a `sheet.py` with a `Sheet`; reading, planning, progress and exports are
-alike for all of them. What a sheet exports is what it compares with, so an export brought in again changes nothing.
+alike for all of them. What a sheet exports is what it compares with: an export brought in again changes
+nothing.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class By:
     name: str
     account_id: int | None
     scope: Schools
-    roles: tuple[tuple[str, str], ...]
+    own: Mapping[PermissionName, Schools]
     now_ms: int
     today: date
 
@@ -100,6 +101,9 @@ class Sheet(ABC):
     permission: ClassVar[PermissionName]
     columns: ClassVar[Sequence[Column]]
     key: ClassVar[tuple[str, ...]]
+
+    def prepare(self, values: Values, seen: dict[Any, Any]) -> None:
+        """Completes a row before its key is taken; `seen` is kept from row to row of a file; pure."""
 
     async def facts(self, session: AsyncSession, by: By) -> Any:
         """Gives what rows are checked against, read once a file."""
@@ -130,3 +134,14 @@ def outside(column: str, value: object) -> Trouble:
     """Says that a unit is not the importer's; one that does not exist sounds the same."""
     return Trouble(column, value, "there is no such unit, or it is not yours to change",
                    "write the code of a unit of yours", "outside-scope")  # fmt: skip
+
+
+def emptied(values: Values) -> Values:
+    """Gives a stored row as files have it: what is empty is None."""
+    return {name: None if value == "" else value for name, value in values.items()}
+
+
+def merged(change: Change, columns: Sequence[Column]) -> Values:
+    """Gives all columns of a change: what the file does not say stays as it was, or empty."""
+    before = change.before or {}
+    return {each.name: change.values.get(each.name, before.get(each.name)) for each in columns}
