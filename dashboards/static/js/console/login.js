@@ -27,11 +27,10 @@ function wanted() {
 const arrive = () => location.assign(wanted() ?? (session.home?.startsWith("/") && !session.home.startsWith("//") ? session.home : "/"));
 
 const PROVIDER_ERRORS = {
-  access_denied: t("The sign-in was refused or cancelled there."), denied: t("The sign-in was refused or cancelled there."),
-  expired: t("The sign-in took too long. Try again."), state: t("The sign-in took too long. Try again."),
-  unknown: t("You are known there, but have no account here. Ask an administrator."), no_account: t("You are known there, but have no account here. Ask an administrator."),
-  no_role: t("You are known there, but have no role here. Ask an administrator."), disabled: t("This account is disabled. Ask an administrator."),
-  unavailable: t("The provider did not answer. Try again, or sign in with your password."), provider: t("The provider did not answer. Try again, or sign in with your password."),
+  denied: t("The sign-in was refused or cancelled there."), expired: t("The sign-in took too long. Try again."), invalid: t("The provider's answer was not valid. Try again."),
+  no_account: t("You are known there, but have no account here. Ask an administrator."), no_role: t("You are known there, but have no role here. Ask an administrator."),
+  disabled: t("This account is disabled. Ask an administrator."), unavailable: t("The provider did not answer. Try again, or sign in with your password."),
+  id_number: t("Signing in there is not possible: it would tell a personal number."),
 };
 
 const kind = (refused) => (refused.document?.type ?? "").split("/").pop();

@@ -6,6 +6,7 @@ import { button } from "../console/listing.js";
 import { Section } from "../tech/section.js";
 import { ask } from "./asking.js";
 import { Fields } from "./fields.js";
+import { identities } from "./identities.js";
 import { roleName } from "./names.js";
 import { secondFactor } from "./second_factor.js";
 import { shownOnce } from "./secret.js";
@@ -131,4 +132,4 @@ text(byId("username"), who.username);
 const factor = secondFactor(who);
 // tokens are for those who may make them
 if (!who.permissions.includes("tokens.write")) byId("tokens").remove();
-await Promise.all([profile, password, roles, sessions, factor, ...(byId("tokens") ? [tokens] : [])].map((part) => part.refresh()));
+await Promise.all([profile, password, roles, sessions, factor, identities(), ...(byId("tokens") ? [tokens] : [])].map((part) => part.refresh()));

@@ -37,7 +37,7 @@ function head(one) {
   const gone = one.status === "disposed";
   const acts = [
     ...(may("tickets.write") ? [[t("Raise a ticket"), raiseTicket, "main"]] : []),
-    ...(may("assets.write") && !gone ? [[t("Change"), editAsset], [t("Move"), moveAsset], one.status === "repair" ? [t("Back from repair"), returnAsset] : [t("Into repair"), repairAsset], [t("Dispose of it"), disposeAsset]] : []),
+    ...(may("assets.write") && !gone ? [[t("Change"), editAsset], [t("Move elsewhere"), moveAsset], one.status === "repair" ? [t("Back from repair"), returnAsset] : [t("Into repair"), repairAsset], [t("Dispose of it"), disposeAsset]] : []),
   ];
   byId("acts").replaceChildren(...acts.map(([label, make, kind]) => button(label, kind ?? "quiet", () => act(make))),
     element("a", { class: "quiet", href: `/api/v1/assets/labels.pdf?ids=${one.id}`, target: "_blank", rel: "noopener" }, t("Label (PDF)")));

@@ -51,7 +51,7 @@ export async function editAsset(asset, first = null) {
 }
 
 export const moveAsset = (asset) => ask({
-  title: t("Move it"), subject: asset.name, submit: t("Move"),
+  title: t("Move it"), subject: asset.name, submit: t("Move elsewhere"),
   fields: [
     { name: "school", label: fieldName("school"), kind: "unit", kinds: ["school", "cec", "college"], value: asset.school, valueName: asset.school_name, required: true },
     { name: "room", label: fieldName("room"), value: asset.room, most: 64, hint: t("Code of the room; empty if it stands in none.") },

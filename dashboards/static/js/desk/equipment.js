@@ -1,12 +1,11 @@
 // Wires the equipment page: the list with search and filters, completeness, computers; all of it in the address.
 import { byId, element, hidden, part, text } from "../dom.js";
 import { nt, number, said, t } from "../words.js";
-import { get, greet, visitor } from "../console/api.js";
+import { at, get, greet, visitor } from "../console/api.js";
 import { Address } from "../tech/address.js";
 import { WindowedList } from "../tech/windowed.js";
 import { addAsset } from "./asset_acts.js";
-import { learnTypes, typeName } from "./asset_names.js";
-import { assetAddress } from "./asset_names.js";
+import { assetAddress, learnTypes, typeName } from "./asset_names.js";
 import { drawRow, makeRow, slim } from "./asset_row.js";
 import { completenessPart } from "./completeness.js";
 import { computersPart } from "./computers.js";
@@ -16,13 +15,15 @@ import { unitField } from "./unit_field.js";
 
 const TYPING_MS = 220;
 const FILTERS = ["q", "unit", "school", "room", "district", "type", "status", "complete", "missing", "linked"];
-const MOST_LABELS = 2000;
+const MOST_LABELS = 1000; // as many as the hub draws at once
 const root = byId("assets-list");
 const [search, panel] = ["search", "filters"].map(byId);
-const names = { districts: new Map(), units: new Map() };
+const names = { districts: new Map(), units: new Map(), kinds: new Map() };
 
 const address = new Address([...FILTERS, "view"], () => apply(history.state));
 const filters = () => Object.fromEntries(FILTERS.map((name) => [name, address.wanted[name]]));
+const within = () => address.wanted.school || address.wanted.unit;
+const learnUnit = (one) => names.units.set(one.code, one.name) && names.kinds.set(one.code, one.kind);
 const view = () => (["completeness", "computers"].includes(address.wanted.view) ? address.wanted.view : "list");
 
 const list = new WindowedList(root, {
@@ -34,7 +35,7 @@ const list = new WindowedList(root, {
   empty: () => (FILTERS.some((name) => address.wanted[name]) ? t("No equipment fits. Take a filter away.") : t("The register is empty. Import a list, or add the first piece.")),
   counted(count, more) {
     text(byId("counted"), nt("{n} piece", "{n} pieces", count) + (more ? "+" : ""));
-    hidden(byId("labels"), !(address.wanted.school || address.wanted.unit) || count > MOST_LABELS || !count);
+    hidden(byId("labels"), names.kinds.get(within()) !== "school" || count > MOST_LABELS || !count);
   },
 });
 const unitName = (code) => names.units.get(code) ?? code;
@@ -42,13 +43,13 @@ const options = new Options(byId("facets"), byId("chips"), {
   address, chosen,
   groups: {
     q: (words) => t("“{words}”", { words }), unit: unitName, school: unitName, room: (room) => t("room {room}", { room }), district: (code) => names.districts.get(code) ?? code,
-    type: (id) => (id === "none" || id === "" ? t("No type") : typeName(id)), status: (id) => (id === "none" ? t("No status") : statusName(id)),
+    type: (id) => (id === "-" ? t("No type") : typeName(id)), status: (id) => (id === "-" ? t("No status") : statusName(id)),
     complete: (id) => (id === "true" ? t("complete") : t("incomplete")), missing: (id) => t("without {field}", { field: fieldName(id).toLowerCase() }),
     linked: (id) => (id === "true" ? t("linked to a device") : t("without a device")),
   },
 });
 const unit = unitField({ id: "unit", name: "unit", chosen(one) {
-  if (one) names.units.set(one.code, one.name);
+  if (one) learnUnit(one);
   if (address.set({ unit: one?.code ?? "", school: "", room: "" })) apply();
 } });
 
@@ -66,7 +67,7 @@ async function count() {
     options.draw("complete", [["true", facets.complete.true ?? 0, "ok"], ["false", facets.complete.false ?? 0, "minor"]]);
     options.draw("missing", Object.entries(facets.missing).filter(([, n]) => n).sort((a, b) => b[1] - a[1]));
     const statuses = new Map(facets.statuses.map((one) => [one.id, one.count]));
-    options.draw("status", STATUSES.map((id) => [id, statuses.get(id) ?? 0, STATUS_SHAPE[id]]));
+    options.draw("status", [...STATUSES, ...(statuses.has("-") ? ["-"] : [])].map((id) => [id, statuses.get(id) ?? 0, STATUS_SHAPE[id] ?? "unknown"]));
     options.draw("type", facets.types.map((one) => [one.id, one.count]));
     options.draw("district", facets.districts.map((one) => [one.id, one.count]));
     options.draw("linked", [["true", facets.linked.true ?? 0], ["false", facets.linked.false ?? 0]]);
@@ -81,9 +82,8 @@ async function count() {
 const views = { completeness: completenessPart(address, () => apply()), computers: computersPart(address) };
 
 function links() {
-  const within = address.wanted.school || address.wanted.unit;
-  byId("labels").href = `/api/v1/assets/labels.pdf?${new URLSearchParams({ school: within, ...(address.wanted.room ? { room: address.wanted.room } : {}) })}`;
-  byId("export").href = `/api/v1/exports/equipment?${new URLSearchParams({ format: "xlsx", ...(within ? { unit: within } : {}) })}`;
+  byId("labels").href = `/api/v1/assets/labels.pdf?${new URLSearchParams({ school: within(), ...(address.wanted.room ? { room: address.wanted.room } : {}) })}`;
+  byId("export").href = `/api/v1/exports/equipment?${new URLSearchParams({ format: "xlsx", ...(within() ? { unit: within() } : {}) })}`;
 }
 
 function apply(place = null) {
@@ -98,7 +98,7 @@ function apply(place = null) {
   for (const name of Object.keys(views)) hidden(byId(`${name}-view`), name !== now);
   for (const id of ["grid", "search"]) hidden(byId(id), now !== "list");
   if (document.activeElement !== search) search.value = wanted.q;
-  if (!unit.contains(document.activeElement)) unit.set(wanted.unit || wanted.school, names.units.get(wanted.unit || wanted.school));
+  if (!unit.contains(document.activeElement)) unit.set(within(), names.units.get(within()));
   text(byId("filters-on"), number(options.mark()).replace(/^0$/, ""));
   links();
   if (now !== "list") {
@@ -147,8 +147,7 @@ const who = await visitor(() => list.fail({ status: 0 }));
 greet(who);
 hidden(byId("add"), !who.permissions.includes("assets.write"));
 hidden(byId("export"), !who.permissions.includes("assets.read"));
-byId("add").addEventListener("click", () => addAsset({ school: address.wanted.school || address.wanted.unit, schoolName: names.units.get(address.wanted.school || address.wanted.unit) }));
+byId("add").addEventListener("click", () => addAsset(names.kinds.get(within()) === "school" ? { school: within(), schoolName: names.units.get(within()) } : {}));
 await learnTypes(); // rows say types by name
-const asked = address.wanted.school || address.wanted.unit;
-if (asked) await get(`/api/v1/organisation/units/${encodeURIComponent(asked)}`).then((one) => names.units.set(asked, one.name), () => {});
+if (within()) await get(at("/api/v1/organisation/units", within())).then(learnUnit, () => {});
 apply(history.state);
