@@ -4,7 +4,7 @@ import { nt, t } from "../words.js";
 import { at, get, greet, visitor } from "../console/api.js";
 import { Address } from "../tech/address.js";
 import { Section } from "../tech/section.js";
-import { alarmFigures, deviceFigures, levelNames, stateMark } from "./units.js";
+import { deviceFigures, levelNames, stateMark } from "./units.js";
 
 const TYPING_MS = 200;
 const SHOWN = 300;
@@ -13,7 +13,7 @@ const search = byId("search");
 
 const line = (school) => element("a", { class: "line child-line", href: at("/school", school.code), role: "listitem" }, school.status ? stateMark(school.status) : element("i", { class: "shape none" }),
   element("div", {}, element("b", {}, school.name), element("small", {}, " ", school.code)), element("div", {}, levelNames(school.levels)),
-  element("div", { class: "num" }, school.status ? deviceFigures(school.status) : ""), school.status ? alarmFigures(school.status) : element("span"));
+  element("div", { class: "num" }, school.status ? deviceFigures(school.status) : ""), element("div", { class: "num" }, school.status?.open ? nt("{n} open alarm", "{n} open alarms", school.status.open) : ""));
 
 // How each school is, where the visitor may see devices.
 async function states() {
@@ -22,7 +22,7 @@ async function states() {
   let cursor = null;
   do {
     const page = await get("/api/v1/schools", { limit: 500, cursor });
-    for (const one of page.items) found.set(one.code, { devices: one.devices, online: one.devices_online, worst: one.severity ?? "none", alarms: one.severity ? { [one.severity]: one.alarms_open } : {} });
+    for (const one of page.items) found.set(one.code, { devices: one.devices, online: one.devices_online, worst: one.severity ?? "none", open: one.alarms_open });
     cursor = page.next_cursor;
   } while (cursor);
   return found;

@@ -9,9 +9,7 @@ import { KINDS, LEVELS, dayText, today, unitKindName } from "./units.js";
 const CHANGES = { rename: t("Rename"), move: t("Move"), merge: t("Merge"), split: t("Split"), end: t("End"), begin: t("Begin") };
 export const changeName = (kind) => CHANGES[kind] ?? kind;
 
-const WHAT = {
-  name: t("Name"), parent: t("Above"), valid_to: t("Valid until"), valid_from: t("Valid from"), successor: t("went over to"), predecessor: t("came from"), room: t("Room"), rooms: t("Rooms"), new: t("New unit"), end: t("End"), levels: t("Levels"), account: t("Accounts"), accounts: t("Accounts"),
-};
+const WHAT = { begin: t("New unit"), name: t("Name"), parent: t("Above"), levels: t("Levels"), end: t("Valid until"), room: t("Room"), successor: t("went over to") };
 const shown = (value) => (value === null || value === undefined || value === "" ? NOTHING : typeof value === "object" ? (Array.isArray(value) ? value.join(", ") : Object.values(value).join(" · ")) : /^\d{4}-\d\d-\d\d$/.test(value) ? dayText(value) : String(value));
 
 export function planTable(plan) {
