@@ -47,12 +47,12 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # a role's process loads nothing of the others: the pages cost 30 MB and a second of start
     web = importlib.import_module("hub.web_role") if "web" in roles else None
-    listener = web.listen(settings) if web is not None else None
+    door = web.listen(settings) if web is not None else None
     database = Database(settings.database_url)
     closing = contextlib.AsyncExitStack()
     closing.push_async_callback(database.close)
-    if listener is not None:
-        closing.callback(listener.close)
+    if door is not None:
+        closing.callback(door.close)
     async with closing:
         await _migrated(settings.database_url, stop)
         if settings.demo and not stop.is_set():
@@ -67,8 +67,8 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
                 start("control", partial(control.run, stop))
                 start("roll-ups", partial(control.roll_up, settings, stop), grace_s=10)
                 start("audit", partial(control.watch_audit, settings, stop))
-            if web is not None and listener is not None:
-                web.start_web(settings, database, listener, start, closing, stop)
+            if web is not None and door is not None:
+                web.start_web(settings, database, door, start, closing, stop)
 
 
 def _start(tasks: asyncio.TaskGroup, stop: asyncio.Event, name: str, role: Role, grace_s: float = 1) -> None:

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import os
 import random
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -18,15 +17,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from devices import province
 from hub import __version__
-from hub.accounts import api as accounts_api
-from hub.accounts import oidc, oidc_links
+from hub.accounts import accounts_api, oidc, oidc_links, own_api, tokens_api
+from hub.accounts import api as session_api
 from hub.accounts.authentication import Authenticator
-from hub.accounts.rules import LoginThrottle
+from hub.accounts.rules import SessionEnds
+from hub.accounts.seal import Seal
+from hub.accounts.throttle import LoginThrottle
 from hub.accounts.wall_door import WallDoor
 from hub.alarms import api as alarms_api
 from hub.assets import api as assets_api
 from hub.assets import documents_api, statistics_api, stocktaking_api
 from hub.audit import api as audit_api
+from hub.certificates import api as certificates_api
+from hub.certificates.door import Door, listen
 from hub.clock import now_ms, today
 from hub.database import Database
 from hub.events import Events
@@ -34,8 +37,10 @@ from hub.live import api as live_api
 from hub.live import schools_api
 from hub.live.inventory import Inventory
 from hub.live.picture import Picture
+from hub.live.status import StatusBoard
 from hub.organisation import api as organisation_api
 from hub.organisation import service as organisation
+from hub.organisation.trees import Trees
 from hub.registry import api as registry_api
 from hub.settings import Settings
 from hub.telemetry import api as telemetry_api
@@ -44,6 +49,7 @@ from hub.telemetry.engines import check_reader, open_reader, open_rollups
 from hub.telemetry.history import History
 from hub.telemetry.port import TelemetryReader
 from hub.telemetry.rollup_role import tell_progress
+from hub.tickets import api as tickets_api
 from hub.traffic import api as traffic_api
 from hub.traffic.stream import Traffic
 from hub.views import api as views_api
@@ -56,19 +62,23 @@ from hub.web.access import public
 from hub.web.build import build_id
 from hub.web.headers import Shield
 from hub.web.parameters import only_declared
-from hub.web.server import listen, serve_http
 
 __all__ = ["ROUTERS", "build", "listen", "start_web"]
 
 ROUTERS = (
     health.router,
+    session_api.router,
+    own_api.router,
     accounts_api.router,
+    tokens_api.router,
     oidc.router,
     oidc_links.router,
+    certificates_api.router,
     organisation_api.router,
     registry_api.router,
     alarms_api.router,
     audit_api.router,
+    tickets_api.router,
     live_api.router,
     schools_api.router,
     wall_api.router,
@@ -93,7 +103,7 @@ class Start(Protocol):
 def start_web(
     settings: Settings,
     database: Database,
-    listener: socket.socket,
+    door: Door,
     start: Start,
     closing: contextlib.AsyncExitStack,
     stop: asyncio.Event,
@@ -111,7 +121,8 @@ def start_web(
     start("traffic", app.state.traffic.run)
     start("walls", partial(walls.run, stop))
     start("roll-up progress", partial(tell_progress, app.state.history, now_ms, stop))
-    start("web", partial(serve_http, app, listener, stop), grace_s=5)
+    for loop, run in door.loops(app, stop).items():
+        start(loop, run, grace_s=5)
 
 
 def _name(settings: Settings) -> str:
@@ -131,19 +142,28 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
         redoc_url=None,
         dependencies=[Depends(only_declared)],
     )
-    authenticate = Authenticator(database, _subtree, now_ms, token)
+    lasting = settings.accounts
+    ends = SessionEnds(lasting.session_idle_minutes * 60_000, lasting.session_longest_hours * 3_600_000)
+    trees = Trees()
+    subtree = partial(_subtree, trees)
+    authenticate = Authenticator(database, subtree, now_ms, token, ends)
     picture = Picture()
     app.state.settings = settings
     app.state.database = database
     app.state.events = events
     app.state.now_ms = now_ms
     app.state.authenticate = authenticate
-    app.state.subtree = _subtree
+    app.state.subtree = subtree
+    app.state.trees = trees
+    app.state.session_ends = ends
     app.state.login_throttle = LoginThrottle()
+    app.state.seal = Seal(lasting.key_file or settings.data_dir / "accounts.key")
     app.state.login_providers = oidc.providers_of(settings.oidc, now_ms)
     app.state.picture = picture
     app.state.inventory = Inventory()
     picture.add_listener(app.state.inventory)
+    app.state.statuses = StatusBoard(app.state.inventory)
+    picture.add_listener(app.state.statuses)
     app.state.traffic = Traffic(settings.mqtt_url, f"{_name(settings)}-traffic", now_ms)
     app.state.traffic.school_of = partial(traffic_api.school_of, picture)
     app.state.telemetry = open_reader(settings.telemetry_url, settings.telemetry_secret)
@@ -217,5 +237,5 @@ async def _organise(database: Database, told: Sequence[Walls | Inventory], stop:
             await asyncio.wait_for(stop.wait(), ORGANISE_EVERY_S)
 
 
-async def _subtree(session: AsyncSession, unit_code: str) -> frozenset[str] | None:
-    return await organisation.subtree(session, unit_code, today())
+async def _subtree(trees: Trees, session: AsyncSession, unit_code: str) -> frozenset[str] | None:
+    return await trees.subtree(session, unit_code, today())
