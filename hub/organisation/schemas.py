@@ -146,10 +146,10 @@ class PartIn(_In):
 class ChangeIn(_In):
     """A change of the tree on a day.
 
-    rename: unit, name · move: unit, parent · end: unit · begin: unit, name, unit_kind, levels, parent, district ·
-    merge: units into a unit that goes on, with a new name if there is one · split: a unit into parts; it goes on
-    if it is one of them. `rooms` says which room goes to which unit, `children` which unit below goes where;
-    a merger takes all there are.
+    rename: unit, name · move: unit, parent · end: unit · begin: unit, name, unit_kind, levels, parent,
+    district · merge: units into a unit that goes on, with a new name if there is one · split: a unit into
+    parts; it goes on if it is one of them. `rooms` says which room goes to which unit, `children` which unit
+    below goes where; a merger takes all there are.
     """
 
     kind: ChangeKind
@@ -306,7 +306,7 @@ class CountsIn(_In):
 class CountsOut(BaseModel):
     """Headcounts of a unit and everything in it: counts only.
 
-    Percentages are null where nothing is counted and never rounded up; `met` needs all of both, of every school.
+    Percentages are null where nothing is counted and never rounded up; `met` needs all of both, everywhere.
     """
 
     unit: str

@@ -1,13 +1,15 @@
 """Imports the province and answers what belongs to what; never commits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Text, and_, cast, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from devices import province
 from hub.database import insert_into
+from hub.organisation.history import changed_codes
 from hub.organisation.rules import (
     LONG_AGO,
     OFFICES_ABOLISHED,
@@ -17,14 +19,15 @@ from hub.organisation.rules import (
     RoomSeen,
     school_placements,
 )
-from hub.organisation.tables import Placement, Room, Unit
+from hub.organisation.tables import FormerName, Placement, Room, Unit
+from hub.organisation.trees import load, scope
 
 
 async def seed_province(session: AsyncSession, today: date, schools: int | None = None) -> list[str]:
     """Imports the shipped province with `schools` schools of all kinds (None: all) and gives their codes.
 
     It may run again: names are brought up to date, schools of the list that are not wanted now end today,
-    schools that somebody else added stay.
+    schools that somebody else added, and units that somebody changed, stay as they are.
     """
     everything = province.schools()
     wanted = everything if schools is None else province.schools(schools)
@@ -40,18 +43,19 @@ async def seed_province(session: AsyncSession, today: date, schools: int | None 
             ends = OFFICES_ABOLISHED if kind == "office" else None
             units.append(_unit(office.code, office.name, kind, ends=ends))
             if office.parent:
-                placements.append(PlacedFrom(office.code, office.parent, LONG_AGO))
+                placements.append(PlacedFrom(office.code, office.parent, LONG_AGO, ends))
     for school in wanted:
         district = school.district_code
         units.append(_unit(school.code, school.name, "school", levels=[school.level], district=district))
         placements += school_placements(school.code, school.level, district, f"PGD-{district}", root)
-    await _record_units(session, units)
-    await _record_placements(session, placements)
-    codes = {school.code for school in wanted}
-    unwanted = [school.code for school in everything if school.code not in codes]
-    await session.execute(
-        update(Unit).where(Unit.code.in_(unwanted), Unit.valid_to.is_(None)).values(valid_to=today)
-    )
+    changed = await changed_codes(session)
+    await _record_units(session, [unit for unit in units if unit["code"] not in changed])
+    await _record_placements(session, [each for each in placements if each.unit not in changed])
+    kept = {school.code for school in wanted} | changed
+    unwanted = [school.code for school in everything if school.code not in kept]
+    for table, code in ((Unit, Unit.code), (Placement, Placement.unit_code)):
+        ending = update(table).where(code.in_(unwanted), table.valid_to.is_(None))
+        await session.execute(ending.values(valid_to=today))
     return [school.code for school in wanted]
 
 
@@ -102,25 +106,21 @@ async def schools(session: AsyncSession, today: date) -> list[Unit]:
 
 
 async def names(session: AsyncSession, today: date) -> dict[str, str]:
-    """Gives the names of all units of a day, by code."""
-    query = select(Unit.code, Unit.name).where(valid_on(Unit, today))
-    return {row.code: row.name for row in await session.execute(query)}
+    """Gives the names of all units by code, of ended ones the last: alarms and nodes outlive them."""
+    former = select(FormerName.unit_code.label("code"), FormerName.name).where(FormerName.until > today)
+    rows = [
+        *await session.execute(select(Unit.code, Unit.name)),
+        *await session.execute(former.order_by(FormerName.until.desc())),
+    ]
+    return {row.code: row.name for row in rows}
 
 
 async def subtree(session: AsyncSession, code: str, today: date) -> frozenset[str] | None:
     """Gives the codes of a unit and everything below it on a day; None for the department, which is all."""
-    unit = await session.get(Unit, code)
-    if unit is None:
-        return frozenset()
-    if unit.kind == "department":
-        return None
-    below = select(Unit.code).where(Unit.code == code).cte("below", recursive=True)
-    children = select(Placement.unit_code).join(below, Placement.parent_code == below.c.code)
-    below = below.union(children.where(valid_on(Placement, today)))
-    return frozenset((await session.execute(select(below.c.code))).scalars())
+    return scope(await load(session), code, today)
 
 
-def valid_on(table: type[Unit] | type[Placement], day: date) -> ColumnElement[bool]:
+def valid_on(table: type[Unit] | type[Placement] | type[Room], day: date) -> ColumnElement[bool]:
     """Makes the condition that a row holds on a day."""
     begun = or_(table.valid_from.is_(None), table.valid_from <= day)
     return and_(begun, or_(table.valid_to.is_(None), table.valid_to > day))
@@ -149,7 +149,7 @@ def _unit(
 async def _record_units(session: AsyncSession, rows: list[dict[str, object]]) -> None:
     insert = insert_into(session, Unit)
     new = insert.excluded
-    columns = ("name", "kind", "levels", "district_code", "valid_to")
+    columns = ("name", "kind", "levels", "district_code", "valid_to", "search")
     statement = insert.on_conflict_do_update(
         index_elements=[Unit.code], set_={name: new[name] for name in columns}
     )
@@ -178,16 +178,28 @@ async def list_units(
     district: str | None,
     after: str | None,
     limit: int,
+    parent: str | None = None,
+    level: str | None = None,
+    words: Sequence[str] = (),
 ) -> list[tuple[Unit, str | None]]:
-    """Gives units of a day with their parents, by code; `codes` None is all, no `kinds` is all."""
-    parent = and_(Placement.unit_code == Unit.code, valid_on(Placement, day))
-    query = select(Unit, Placement.parent_code).outerjoin(Placement, parent).where(valid_on(Unit, day))
+    """Gives units of a day with their parents, by code; `codes` None is all, no `kinds` is all.
+
+    `words` are folded; all of them have to be in the code or in a name the unit has or had.
+    """
+    placed = and_(Placement.unit_code == Unit.code, valid_on(Placement, day))
+    query = select(Unit, Placement.parent_code).outerjoin(Placement, placed).where(valid_on(Unit, day))
     if codes is not None:
         query = query.where(Unit.code.in_(codes))
     if kinds:
         query = query.where(Unit.kind.in_(kinds))
     if district is not None:
         query = query.where(Unit.district_code == district)
+    if parent is not None:
+        query = query.where(Placement.parent_code == parent)
+    if level is not None:
+        query = query.where(cast(Unit.levels, Text).contains(f'"{level}"'))
+    for word in words:
+        query = query.where(Unit.search.contains(word, autoescape=True))
     if after is not None:
         query = query.where(Unit.code > after)
     return [(unit, code) for unit, code in await session.execute(query.order_by(Unit.code).limit(limit))]
@@ -200,9 +212,18 @@ async def list_rooms(
     school: str | None,
     after: tuple[str, str] | None,
     limit: int,
+    day: date | None = None,
+    types: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> list[Room]:
-    """Gives rooms by school and code; `codes` None is all schools."""
+    """Gives rooms by school and code; `codes` None is all schools, `day` None is all that ever were."""
     query = select(Room)
+    if day is not None:
+        query = query.where(valid_on(Room, day))
+    if types:
+        query = query.where(Room.type.in_(types))
+    for word in words:
+        query = query.where(Room.search.contains(word, autoescape=True))
     if codes is not None:
         query = query.where(Room.school_code.in_(codes))
     if school is not None:
@@ -210,3 +231,16 @@ async def list_rooms(
     if after is not None:
         query = query.where(tuple_(Room.school_code, Room.code) > after)
     return list((await session.execute(query.order_by(Room.school_code, Room.code).limit(limit))).scalars())
+
+
+async def get_units(session: AsyncSession, codes: Iterable[str]) -> dict[str, Unit]:
+    """Gives units by code."""
+    rows = await session.scalars(select(Unit).where(Unit.code.in_(list(codes))))
+    return {unit.code: unit for unit in rows}
+
+
+async def correct_unit(session: AsyncSession, unit: Unit, values: Mapping[str, Any]) -> None:
+    """Corrects what of a unit has no history: levels, address, phone."""
+    for name, value in values.items():
+        setattr(unit, name, value)
+    await session.flush()

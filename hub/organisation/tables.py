@@ -14,7 +14,7 @@ Code = String(64)
 
 
 def _code_and_name(context: DefaultExecutionContext) -> str:
-    row: dict[str, Any] = context.get_current_parameters()
+    row: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
     return search_text(row["code"], row.get("name") or "")
 
 
