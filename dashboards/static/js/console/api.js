@@ -50,7 +50,10 @@ const RETRY_MS = 3000;
 export async function visitor(waiting) {
   for (;;) {
     try {
-      return await get("/api/v1/session");
+      const who = await get("/api/v1/session");
+      if (!who.must_change_password) return who;
+      location.replace(signInAddress()); // where a temporary password is changed
+      return new Promise(() => {});
     } catch (problem) {
       if (problem.status === 401 || problem.status === 403) {
         location.replace(signInAddress());

@@ -69,7 +69,7 @@ const roles = new Section("roles", {
   load: () => get("/api/v1/session"),
   draw(session, body) {
     body.replaceChildren(element("ul", { class: "lines" }, ...session.grants.map((grant) => element("li", { class: "line two" },
-      element("b", {}, roleName(grant.role)), element("span", { class: "soft" }, grant.unit === "*" ? t("everywhere") : grant.unit_name ?? grant.unit)))));
+      element("b", {}, roleName(grant.role)), element("span", { class: "soft" }, grant.unit_name || grant.unit)))));
     return session.grants.length > 0;
   },
   empty: () => t("You have no role yet. Ask an administrator."),
@@ -87,7 +87,7 @@ const sessions = new Section("sessions", {
         sessions.refresh();
       });
       return element("li", { class: "line session-line" },
-        element("div", {}, element("b", {}, one.current ? t("This session") : browserOf(one.user_agent ?? one.browser)), element("small", { class: "num" }, " ", one.address ?? "")),
+        element("div", {}, element("b", {}, one.current ? t("This session") : browserOf(one.user_agent)), element("small", { class: "num" }, " ", one.address ?? "")),
         element("div", { class: "num" }, element("small", {}, t("since {time}", { time: moment(one.created_ms, now) })), element("small", {}, one.last_used_ms ? t("last used {time}", { time: moment(one.last_used_ms, now) }) : "")),
         one.current ? element("span") : end);
     })));
@@ -108,7 +108,7 @@ const tokens = new Section("tokens", {
 });
 
 async function make() {
-  const grants = who.grants.map((grant) => [`${grant.role}@${grant.unit}`, [roleName(grant.role), grant.unit === "*" ? t("everywhere") : grant.unit_name ?? grant.unit].join(" · ")]);
+  const grants = who.grants.map((grant) => [`${grant.role}@${grant.unit}`, [roleName(grant.role), grant.unit_name || grant.unit].join(" · ")]);
   const made = await ask({
     title: t("New API token"), subject: t("A program that sends it may do what the role may do there."), submit: t("Make it"),
     fields: [

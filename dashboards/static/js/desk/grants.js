@@ -8,15 +8,14 @@ import { unitField } from "./unit_field.js";
 let count = 0;
 
 // grants: [{ role, unit, unit_name }]; gives { node, grants() }
-export function grantsEditor(grants, who) {
-  const everywhere = who.everywhere.includes("accounts.write") ? t("everywhere") : null;
+export function grantsEditor(grants) {
   const rows = element("ul", { class: "grant-rows" });
 
   function add({ role = "school_admin", unit = "", unit_name: name = "" } = {}) {
     count += 1;
     const select = element("select", { "aria-label": t("Role") }, ...ROLES.map((one) => element("option", { value: one }, roleName(one))));
     select.value = role;
-    const field = unitField({ id: `grant-${count}`, name: "unit", value: unit, valueName: name, everywhere });
+    const field = unitField({ id: `grant-${count}`, name: "unit", value: unit, valueName: name });
     field.focusable.setAttribute("aria-label", t("Unit"));
     const away = button("×", "quiet", () => row.remove());
     away.setAttribute("aria-label", t("Take this role away"));

@@ -1,6 +1,6 @@
 // The second factor: set up by a QR code that an app on the telephone reads, proved by a first code, taken away by the password.
 import { element } from "../dom.js";
-import { t } from "../words.js";
+import { nt, t } from "../words.js";
 import { get, post } from "../console/api.js";
 import { button } from "../console/listing.js";
 import { Section } from "../tech/section.js";
@@ -41,9 +41,10 @@ async function end(section) {
 export function secondFactor() {
   const section = new Section("second-factor", {
     load: () => get("/api/v1/session"),
-    draw({ second_factor: on }, body) {
+    draw({ second_factor: on, recovery_codes_left: left }, body) {
       body.replaceChildren(
         element("p", { class: "state-line" }, element("i", { class: `shape ${on ? "ok" : "minor"}`, "aria-hidden": "true" }), on ? t("On: signing in asks for a code.") : t("Off: whoever knows your password is you.")),
+        ...(on && Number.isInteger(left) ? [element("p", { class: "soft" }, nt("{n} recovery code is left.", "{n} recovery codes are left.", left))] : []),
         element("div", { class: "buttons" }, on ? button(t("Switch off"), "quiet", () => end(section)) : button(t("Set up"), "main", () => begin(section))));
     },
   });

@@ -35,7 +35,8 @@ const api = listOf("api", () => t("No program has a token."));
 const wall = listOf("wall", () => t("No wall screen has a token."));
 
 const expires = (days) => (days === "" ? {} : { expires_ms: Date.now() + Number(days) * DAY_MS });
-const unit = () => ({ name: "unit", label: t("Unit"), kind: "unit", required: true, everywhere: who.everywhere.includes("tokens.write") ? t("everywhere") : null, ...(who.everywhere.includes("tokens.write") ? { value: "*" } : {}) });
+// mostly for all that one looks after oneself
+const unit = () => ({ name: "unit", label: t("Unit"), kind: "unit", required: true, value: who.grants[0]?.unit, valueName: who.grants[0]?.unit_name });
 
 async function makeApi() {
   const made = await ask({

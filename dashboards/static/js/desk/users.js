@@ -15,7 +15,7 @@ const LANGUAGES = [["vi", "Tiếng Việt"], ["en", "English"]];
 let who = null;
 
 const filters = new Filters(byId("filters"), { unit: {}, changed: () => list.reset() });
-const place = (grant) => (grant.unit === "*" ? t("everywhere") : grant.unit_name ?? grant.unit);
+const place = (grant) => grant.unit_name || grant.unit;
 const may = () => who.permissions.includes("accounts.write");
 
 // What is done to an account, and then said.
@@ -47,7 +47,7 @@ const edit = (account) => ask({
 });
 
 function grant(account) {
-  const editor = grantsEditor(account.grants, who);
+  const editor = grantsEditor(account.grants);
   return ask({
     title: t("Roles of {name}", { name: account.name }), subject: t("A role holds in the unit and everything below it."), submit: t("Save"), kind: "wide", extra: [editor.node],
     answer: () => call("PUT", at("/api/v1/accounts", String(account.id), "grants"), { grants: editor.grants() }),
@@ -55,7 +55,7 @@ function grant(account) {
 }
 
 async function create() {
-  const editor = grantsEditor([], who);
+  const editor = grantsEditor([]);
   const made = await ask({
     title: t("New account"), submit: t("Create"), kind: "wide", extra: [editor.node],
     fields: [
@@ -73,12 +73,12 @@ async function create() {
 function row(account) {
   const grants = account.grants.map((one) => element("li", {}, element("b", {}, roleName(one.role)), element("span", {}, place(one))));
   const now = Date.now();
-  const acts = may() ? [[t("Roles"), grant], [t("Change"), edit], [t("New password"), password], ...(account.second_factor ? [[t("Second factor"), factor]] : []), [account.disabled ? t("Enable") : t("Disable"), disable]]
+  const acts = may() ? [[t("Roles"), grant], [t("Change"), edit], ...(account.login === "provider" ? [] : [[t("New password"), password]]), ...(account.second_factor ? [[t("Second factor"), factor]] : []), [account.disabled ? t("Enable") : t("Disable"), disable]]
     .map(([label, what]) => button(label, "quiet", () => act(() => what(account), () => list.focus(String(account.id))))) : [];
   return element("article", { class: account.disabled ? "row person over" : "row person", tabindex: "-1" },
     element("div", {}, element("b", {}, account.name), element("small", { class: "code" }, account.username), account.disabled ? element("span", { class: "badge" }, t("disabled")) : ""),
     grants.length ? element("ul", { class: "grants" }, ...grants) : element("div", { class: "soft" }, t("No role")),
-    element("div", {}, account.second_factor ? t("With second factor") : t("Password alone"), element("small", { class: "num" }, account.last_login_ms ? t("last sign-in {time}", { time: moment(account.last_login_ms, now) }) : t("never signed in"))),
+    element("div", {}, account.login === "provider" ? t("By a provider") : account.second_factor ? t("With second factor") : account.must_change_password ? t("Temporary password") : t("Password alone"), element("small", { class: "num" }, account.last_login_ms ? t("last sign-in {time}", { time: moment(account.last_login_ms, now) }) : t("never signed in"))),
     element("div", { class: "acts" }, ...acts));
 }
 
