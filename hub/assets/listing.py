@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -53,7 +53,12 @@ class Wanted:
     ids: tuple[int, ...] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Gives the conditions of a query; complete or missing is asked only of what is not disposed of."""
+        """Gives the conditions of a query; complete or missing is asked only of what is not disposed of.
+
+        Status, gaps and link stand in expressions where no index can be looked up by them: engines that know
+        nothing of how many rows pass would prefer such an index to the one that has the order.
+        """
+        status, gaps, node = Asset.status.concat(""), Asset.gaps + 0, Asset.node.concat("")
         found: list[ColumnElement[bool]] = [
             Asset.search.contains(word, autoescape=True) for word in self.words
         ]
@@ -63,15 +68,15 @@ class Wanted:
             if value is not None:
                 found.append(column == ("" if value == NONE else value))
         if self.status == CURRENT or self.complete is not None or self.missing is not None:
-            found.append(Asset.status != "disposed")
+            found.append(status != "disposed")
         if self.status is not None and self.status != CURRENT:
-            found.append(Asset.status == ("" if self.status == NONE else self.status))
+            found.append(status == ("" if self.status == NONE else self.status))
         if self.complete is not None:
-            found.append(Asset.gaps == 0 if self.complete else Asset.gaps != 0)
+            found.append(gaps == 0 if self.complete else gaps != 0)
         if self.missing is not None:
             found.append(Asset.gaps.bitwise_and(1 << REQUIRED.index(self.missing)) != 0)
         if self.linked is not None:
-            found.append(Asset.node.is_not(None) if self.linked else Asset.node.is_(None))
+            found.append(node.is_not(None) if self.linked else node.is_(None))
         if self.ids is not None:
             found.append(Asset.id.in_(self.ids))
         return found
@@ -103,12 +108,6 @@ async def page(
     return [(asset, name) for asset, name in await session.execute(query)], total
 
 
-def tally(conditions: list[ColumnElement[bool]]) -> Select[str, str, str, int, bool, int]:
-    """Counts assets that are alike in all that statistics ask for, in the order of one index."""
-    alike = (Asset.school_code, Asset.type, Asset.status, Asset.gaps, Asset.node.is_(None).label("unlinked"))
-    return select(*alike, func.count().label("count")).where(*conditions).group_by(*alike)
-
-
 @dataclass(slots=True)
 class Counts:
     """How many assets each choice of each filter would show."""
@@ -122,49 +121,69 @@ class Counts:
 
 
 async def facets(session: AsyncSession, wanted: Wanted, district: str | None) -> Counts:
-    """Counts by type, status, district, completeness and link, each under all filters but its own."""
-    base = Wanted(schools=wanted.schools, room=wanted.room, words=wanted.words)
-    part = tally(base.conditions()).subquery()
-    alike = (Unit.district_code, part.c.type, part.c.status, part.c.gaps, part.c.unlinked)
-    query = (
-        select(*alike, func.sum(part.c.count)).join(Unit, Unit.code == part.c.school_code).group_by(*alike)
-    )
+    """Counts by type, status, district, completeness and link, each under all filters but its own.
+
+    `wanted` has no district, so that the others can be counted too.
+    """
+    wanted = await _rare_by_id(session, wanted)
+    codes = select(Unit.code, Unit.district_code)
+    places = {code: place or "" for code, place in await session.execute(codes)}
     counts = Counts(Counter(), Counter(), Counter(), Counter(), Counter(), Counter())
-    for place, kind, status, gaps, unlinked, number in (await session.execute(query)).all():
-        count = int(number)
-        fails = _fails(wanted, district, place or "", kind, status, gaps, bool(unlinked))
-        if len(fails) > 1:
-            continue
-        if fails <= {"type"}:
-            counts.types[kind] += count
-        if fails <= {"status"}:
-            counts.statuses[status] += count
-        if fails <= {"district"}:
-            counts.districts[place or ""] += count
-        if fails <= {"linked"}:
-            counts.linked[not unlinked] += count
-        if status == "disposed":
-            continue
-        if fails <= {"complete"}:
-            counts.complete[gaps == 0] += count
-        if fails <= {"missing"}:
-            for bit, name in enumerate(REQUIRED):
-                counts.missing[name] += count * (gaps >> bit & 1)
+    # by place and link: one walk for both
+    anywhere = replace(wanted, linked=None).conditions()
+    # an expression, or an index in this order would be preferred to the one that holds the searched text
+    school_code = Asset.school_code.concat("") if wanted.words else Asset.school_code
+    query = select(school_code, func.count(), func.count(Asset.node)).where(*anywhere)
+    for school, number, linked in await session.execute(query.group_by(school_code)):
+        place = places[school]
+        shown = {None: number, True: linked, False: number - linked}[wanted.linked]
+        counts.districts[place] += shown
+        if district in (None, place):
+            counts.linked[True] += linked
+            counts.linked[False] += number - linked
+    base = replace(wanted, type=None, status=None, complete=None, missing=None)
+    if district is not None:
+        here = frozenset(code for code, place in places.items() if place == district)
+        base = replace(base, schools=here if base.schools is None else here & frozenset(base.schools))
+    alike = (Asset.type, Asset.status, Asset.gaps)
+    query_alike = select(*alike, func.count()).where(*base.conditions()).group_by(*alike)
+    for kind, status, gaps, number in (await session.execute(query_alike)).all():
+        _count(counts, wanted, kind, status, gaps, number)
     return counts
 
 
-def _fails(
-    wanted: Wanted, district: str | None, place: str, kind: str, status: str, gaps: int, unlinked: bool
-) -> set[str]:
+async def _rare_by_id(session: AsyncSession, wanted: Wanted) -> Wanted:
+    """Turns words that few assets have into those assets, so that the words are looked for only once."""
+    if not wanted.words:
+        return wanted
+    base = replace(wanted, type=None, status=None, complete=None, missing=None, linked=None)
+    ids = (await session.execute(select(Asset.id).where(*base.conditions()).limit(FEW + 1))).scalars().all()
+    return replace(wanted, words=(), ids=tuple(ids)) if len(ids) <= FEW else wanted
+
+
+def _count(counts: Counts, wanted: Wanted, kind: str, status: str, gaps: int, number: int) -> None:
+    """Counts assets that are alike where they pass all filters but the counted one."""
+    fails = _fails(wanted, kind, status, gaps)
+    if fails <= {"type"}:
+        counts.types[kind] += number
+    if fails <= {"status"}:
+        counts.statuses[status] += number
+    if status == "disposed":
+        return
+    if fails <= {"complete"}:
+        counts.complete[gaps == 0] += number
+    if fails <= {"missing"}:
+        for bit, name in enumerate(REQUIRED):
+            counts.missing[name] += number * (gaps >> bit & 1)
+
+
+def _fails(wanted: Wanted, kind: str, status: str, gaps: int) -> set[str]:
     """Names the filters that these do not pass."""
-    shown = status or NONE
+    current = status != "disposed"
     passes = {
         "type": wanted.type in (None, kind or NONE),
-        "status": wanted.status in (None, shown) or (wanted.status == CURRENT and shown != "disposed"),
-        "district": district in (None, place),
-        "linked": wanted.linked in (None, not unlinked),
-        "complete": wanted.complete is None or (status != "disposed" and (gaps == 0) is wanted.complete),
-        "missing": wanted.missing is None
-        or (status != "disposed" and bool(gaps >> REQUIRED.index(wanted.missing) & 1)),
+        "status": wanted.status in (None, status or NONE) or (wanted.status == CURRENT and current),
+        "complete": wanted.complete is None or (current and (gaps == 0) is wanted.complete),
+        "missing": wanted.missing is None or (current and bool(gaps >> REQUIRED.index(wanted.missing) & 1)),
     }
     return {name for name, passed in passes.items() if not passed}

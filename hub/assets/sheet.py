@@ -98,16 +98,16 @@ class EquipmentSheet(Sheet):
             yield outside("school", school)
         elif room is not None and (school, room) not in facts.rooms:
             yield Trouble("room", room, f"{school} has no such room", "import the room first, or correct it",
-                          "unknown-room")  # fmt: skip
+                          "unknown_room")  # fmt: skip
         if tag in facts.foreign:
             yield Trouble("tag", tag, "this tag cannot be used", "choose another tag", "taken")
         elif before is None and not TAG.fullmatch(tag):
             yield Trouble("tag", tag, "a tag has letters without marks, digits, dots and dashes only",
-                          "write such as TS-000123, or leave it empty", "bad-code")  # fmt: skip
+                          "write such as TS-000123, or leave it empty", "bad_code")  # fmt: skip
         acquired, until = values.get("acquired"), values.get("warranty_until")
         if acquired is not None and until is not None and until < acquired:
             yield Trouble("warranty_until", until, "the warranty ends before the equipment came",
-                          "check both days", "before-acquired", warning=True)  # fmt: skip
+                          "check both days", "before_acquired", warning=True)  # fmt: skip
 
     async def apply(self, session: AsyncSession, changes: Sequence[Change], by: By, tell: Tell) -> None:
         """Enters and changes assets in batches, each with its history."""

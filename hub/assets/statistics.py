@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.assets.listing import tally
 from hub.assets.places import Places
 from hub.assets.rules import Completeness, Computer, ComputerCount, below, count_computers
 from hub.assets.tables import Asset
@@ -41,16 +40,15 @@ async def completeness(
     conditions = [Asset.status != "disposed"]
     if schools is not None:
         conditions.append(Asset.school_code.in_(schools))
-    part = tally(conditions).subquery()
-    alike = (part.c.school_code, part.c.gaps)
-    counted = (await session.execute(select(*alike, func.sum(part.c.count)).group_by(*alike))).all()
+    alike = (Asset.school_code, Asset.gaps)
+    counted = (await session.execute(select(*alike, func.count()).where(*conditions).group_by(*alike))).all()
     nearest = below({row[0] for row in counted}, places.parents, children)
     whole = Completeness()
     parts = {code: Completeness() for code in children}
     for school, gaps, number in counted:
-        whole.add(gaps, int(number))
+        whole.add(gaps, number)
         if school in nearest:
-            parts[nearest[school]].add(gaps, int(number))
+            parts[nearest[school]].add(gaps, number)
     return whole, parts
 
 
@@ -117,20 +115,32 @@ async def _pupils(session: AsyncSession, codes: Sequence[str], today: date) -> d
 async def _computers(
     session: AsyncSession, codes: Sequence[str], is_online: IsOnline
 ) -> dict[str, list[Computer]]:
-    """Gives the computers of each school: those without a device counted together, the others one by one."""
+    """Gives each school's computers: those without a device counted together, the others one by one.
+
+    What stands in no lab counts under no room.
+    """
     ours = (
         Asset.school_code.in_(codes),
         Asset.type.in_(COMPUTER_TYPES),
         Asset.status.not_in(("disposed", "lost")),
     )
     found: dict[str, list[Computer]] = defaultdict(list)
-    alike = (Asset.school_code, Asset.room_code, Asset.status)
+    alike = (Asset.school_code, Asset.status)
     unlinked = select(*alike, func.count()).where(*ours, Asset.node.is_(None)).group_by(*alike)
-    for school, room, status, count in await session.execute(unlinked):
-        found[school].append(Computer(room, status, None, count))
+    elsewhere = {(school, status): count for school, status, count in await session.execute(unlinked)}
+    room = and_(Room.school_code == Asset.school_code, Room.code == Asset.room_code, Room.type == LAB)
+    alike_in_labs = (Asset.school_code, Asset.status, Asset.room_code)
+    in_labs = unlinked.join(Room, room).with_only_columns(*alike_in_labs, func.count())
+    for school, status, code, count in await session.execute(in_labs.group_by(Asset.room_code)):
+        found[school].append(Computer(code, status, None, count))
+        elsewhere[school, status] -= count
+    for (school, status), count in elsewhere.items():
+        found[school].append(Computer("", status, None, count))
     key = (Asset.group_code, Asset.node, Asset.device)
-    linked = select(*alike, *key).where(*ours, Asset.node.is_not(None))
-    for school, room, status, group, node, device in await session.execute(linked):
+    linked = select(Asset.school_code, Asset.room_code, Asset.status, *key).where(
+        *ours, Asset.node.is_not(None)
+    )
+    for school, code, status, group, node, device in await session.execute(linked):
         online = is_online((group or "", node or "", device or ""))
-        found[school].append(Computer(room, status, online))
+        found[school].append(Computer(code, status, online))
     return found

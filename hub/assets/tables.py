@@ -20,7 +20,8 @@ class Asset(Base):
     __table_args__ = (
         # the order of the register with all that filters look at: a scan never reads the rows themselves
         Index("ix_asset_place", "school_code", "room_code", "id", "type", "status", "gaps", "node"),
-        Index("ix_asset_facets", "school_code", "type", "status", "gaps", "node", "room_code", "search"),
+        Index("ix_asset_facets", "type", "status", "gaps", "node", "school_code", "room_code", "search"),
+        Index("ix_asset_gaps", "school_code", "gaps", "status"),
         Index("ix_asset_name", "search", "id"),
         Index("ix_asset_type", "type", "school_code", "room_code", "id"),
         Index("ix_asset_status", "status", "school_code", "room_code", "id"),
