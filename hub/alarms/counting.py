@@ -31,7 +31,10 @@ STANDING = OPEN - {AlarmState.RETURNED_UNACKNOWLEDGED}
 
 @dataclass(frozen=True, slots=True)
 class AlarmCounts:
-    """How many alarms there are of each sort; `by_severity` divides `open`, `flapping` is a part of it."""
+    """How many alarms there are of each sort; `by_severity` divides `open`, `flapping` is a part of it.
+
+    `standing_by_severity` divides `standing`: with `returned` it adds up to `open` too.
+    """
 
     open: int
     standing: int
@@ -43,6 +46,7 @@ class AlarmCounts:
     closed: int
     flapping: int
     by_severity: dict[str, int]
+    standing_by_severity: dict[str, int]
 
 
 def is_open(alarm: Shown) -> bool:
@@ -76,11 +80,13 @@ def counted(sorts: Iterable[tuple[Sort, int]]) -> AlarmCounts:
     """Adds up how many there are of each sort."""
     states: Counter[str] = Counter()
     severities: Counter[str] = Counter()
+    standing: Counter[str] = Counter()
     flapping = 0
     for (state, severity, flaps), count in sorts:
         states[state] += count
         if state in OPEN:
             severities[severity] += count
+            standing[severity] += count * (state in STANDING)
             flapping += count * flaps
     return AlarmCounts(
         open=sum(states[state] for state in OPEN),
@@ -93,6 +99,7 @@ def counted(sorts: Iterable[tuple[Sort, int]]) -> AlarmCounts:
         closed=states[AlarmState.NORMAL],
         flapping=flapping,
         by_severity={severity.value: severities[severity] for severity in Severity},
+        standing_by_severity={severity.value: standing[severity] for severity in Severity},
     )
 
 

@@ -152,6 +152,11 @@ class Province:
                     level: sum(a["severity"] == level for a in open_now)
                     for level in ("critical", "major", "minor")
                 },
+                "alarms_standing_by_severity": {
+                    level: sum(a["severity"] == level and a.get("returned_ms") is None for a in open_now)
+                    for level in ("critical", "major", "minor")
+                },
+                "alarms_returned": sum(a.get("returned_ms") is not None for a in open_now),
                 "history": {
                     "schools_online": [round(v) for v in walk(chance, len(schools), len(online), 1)],
                     "rooms_online": [

@@ -69,4 +69,7 @@ async def agreed(hub: HubOfAlarms) -> set[str]:
     by_severity = {s.value: len(await hub.pages(state="open", severity=s.value)) for s in Severity}
     assert figures["alarms_by_severity"] == facets["by_severity"] == by_severity
     assert len(await hub.pages(state="standing")) == facets["standing"]
+    standing = {s.value: len(await hub.pages(state="standing", severity=s.value)) for s in Severity}
+    assert figures["alarms_standing_by_severity"] == facets["standing_by_severity"] == standing
+    assert sum(standing.values()) + figures["alarms_returned"] == figures["alarms_open"]
     return {name for name, count in facets.items() if count}

@@ -46,7 +46,7 @@ export class Figures {
         share: percent(busier, f.capacity_kbps, 0), capacity: rateText(f.capacity_kbps), up: rateText(f.tx_kbps) }),
     });
 
-    const severities = f.alarms_by_severity ?? {};
+    const severities = f.alarms_standing_by_severity ?? {};
     const waiting = picture.ranked().filter((alarm) => alarm.state === "unacknowledged");
     const oldest = waiting.length ? Math.min(...waiting.map((alarm) => alarm.raised_ms)) : null;
     this.show("unacknowledged", {
@@ -70,9 +70,10 @@ export class Severities {
   }
 
   draw(picture) {
-    const counts = picture.figures.alarms_by_severity;
+    // what still stands, as the list puts it first; what is over and waits has a pill of its own
+    const { alarms_standing_by_severity: counts, alarms_returned: returned } = picture.figures;
     for (const [pill, severity, value] of this.pills) {
-      const count = counts ? counts[severity] ?? 0 : null;
+      const count = severity === "returned" ? returned ?? null : counts ? counts[severity] ?? 0 : null;
       text(value, number(count));
       className(pill, count > 0 ? "severity some" : "severity");
     }
