@@ -1,11 +1,13 @@
 """Databases of the tests' own: SQLite in the test's folder, and a PostgreSQL cluster made for one session."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -15,6 +17,7 @@ from hub.broker import unused_port
 from hub.database import Database, migrate
 from tests.hub.telemetry.influx_server import Influx
 
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 _POSTGRES_ACCOUNT = "postgres"
 
 
@@ -45,6 +48,7 @@ def postgres_server() -> Iterator[str]:
         subprocess.run(command, check=True, user=account, cwd=folder, stdout=subprocess.DEVNULL, timeout=60)
 
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    options += " -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
     try:
         run("initdb", "-A", "trust", "-U", "hub", "--no-sync")
         run("pg_ctl", "-w", "-o", options, "-l", str(folder / "log"), "start")
@@ -54,17 +58,25 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _migrated(url: str) -> None:
+    with ThreadPoolExecutor() as beside_the_loop_of_the_test:
+        beside_the_loop_of_the_test.submit(lambda: asyncio.run(migrate(url))).result()
+
+
+def _plain(url: str) -> str:
+    return url.replace("+psycopg", "")
+
+
 @pytest.fixture
 def new_postgres(postgres_server: str) -> str:
     """The URL of a new empty PostgreSQL database."""
     name = f"test_{uuid.uuid4().hex}"
-    server = postgres_server.replace("+psycopg", "")
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+    with psycopg.connect(f"{_plain(postgres_server)}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return f"{postgres_server}/{name}"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new empty database, once of each engine."""
     if request.param == "sqlite":
@@ -73,11 +85,40 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to be copied: migrating costs more than most tests."""
+    path = tmp_path_factory.mktemp("template") / "hub.db"
+    _migrated(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    """The name of a PostgreSQL database with all tables, to be cloned."""
+    name = "migrated"
+    with psycopg.connect(f"{_plain(postgres_server)}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    _migrated(f"{postgres_server}/{name}")
+    return name
+
+
+@pytest.fixture(params=ENGINES)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """A database with all tables, once of each engine."""
-    await migrate(database_url)
-    database = Database(database_url)
+    if request.param == "sqlite":
+        path = tmp_path / "hub.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        database = Database(f"sqlite+aiosqlite:///{path}")
+        yield database
+        await database.close()
+        return
+    server: str = request.getfixturevalue("postgres_server")
+    template: str = request.getfixturevalue("migrated_postgres")
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{_plain(server)}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
+    database = Database(f"{server}/{name}")
     yield database
     await database.close()
 
@@ -88,13 +129,3 @@ def influx(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFact
     running = Influx(program("influxd"), tmp_path_factory.mktemp("influx"))
     yield running
     running.stop()
-
-
-@pytest.fixture
-async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
-    """A SQLite database with all tables, for what does not depend on the engine."""
-    url = f"sqlite+aiosqlite:///{tmp_path}/hub.db"
-    await migrate(url)
-    database = Database(url)
-    yield database
-    await database.close()

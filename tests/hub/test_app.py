@@ -126,9 +126,9 @@ def test_an_unknown_role_is_said(tmp_path: Path) -> None:
             serve(Settings(data_dir=tmp_path), roles)
 
 
-async def test_one_process_leads_and_another_takes_over(sqlite_database: Database) -> None:
+async def test_one_process_leads_and_another_takes_over(database: Database) -> None:
     now_ms = 1_700_000_000_000
-    first, second = (ControlRole(sqlite_database, lambda: now_ms) for _ in range(2))
+    first, second = (ControlRole(database, lambda: now_ms) for _ in range(2))
     stop_first, stop_second = asyncio.Event(), asyncio.Event()
 
     async def leads(role: ControlRole) -> None:
@@ -148,17 +148,17 @@ async def test_one_process_leads_and_another_takes_over(sqlite_database: Databas
     await two
 
 
-async def test_the_leader_learns_rooms_and_forgets_what_has_ended(sqlite_database: Database) -> None:
+async def test_the_leader_learns_rooms_and_forgets_what_has_ended(database: Database) -> None:
     now_ms = 1_700_000_000_000
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         (school,) = await organisation.seed_province(session, today(), 1)
         await registry.record_nodes(session, [NodeSeen(school, "a1", 1, claimed_school=school)])
         await registry.record_devices(session, [DeviceSeen(school, "a1", "air", "room_air", "P101")])
         root = organisation.root_of_list()
         ended = await accounts.create_wall_token(session, "old", root, 1, expires_ms=now_ms)
         lasting = await accounts.create_wall_token(session, "new", root, 1, expires_ms=now_ms + 1)
-    await ControlRole(sqlite_database, lambda: now_ms)._step()
-    async with sqlite_database.read() as session:
+    await ControlRole(database, lambda: now_ms)._step()
+    async with database.read() as session:
         rooms = await organisation.list_rooms(session, codes=None, school=school, after=None, limit=9)
         assert [room.code for room in rooms] == ["P101"]
         assert await accounts.credential(session, ended, 0) is None

@@ -27,18 +27,18 @@ ADMIN = {"Authorization": "Bearer demo-token-of-the-tests"}
 
 @pytest.fixture
 async def hub(
-    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[FastAPI, list[SchoolFacts]]:
     """The application with six schools of one district, all well."""
     monkeypatch.setattr(composition, "entry_points", lambda group: ())
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         await organisation.seed_province(session, today())
         mine = [unit for unit in await organisation.schools(session, today()) if unit.district_code == "703"][
             :6
         ]
         await organisation.record_rooms(session, [RoomSeen(mine[0].code, "P101", "Phòng 101", "classroom")])
     settings = Settings(data_dir=tmp_path, demo=True, demo_token="demo-token-of-the-tests")
-    app = build(settings, sqlite_database, Events("mqtt://127.0.0.1:1", "test"))
+    app = build(settings, database, Events("mqtt://127.0.0.1:1", "test"))
     schools = [SchoolFacts(unit.code, unit.name, unit.levels[0], "703") for unit in mine]
     districts = [DistrictFacts(each.code, each.name, each.short) for each in province.districts()]
     app.state.inventory.organise(schools, districts)
@@ -111,7 +111,7 @@ async def test_one_cut_line_is_the_schools_and_five_at_once_the_districts(
 
 
 async def test_the_list_is_paged_filtered_and_scoped(
-    hub: tuple[FastAPI, list[SchoolFacts]], client: httpx.AsyncClient, sqlite_database: Database
+    hub: tuple[FastAPI, list[SchoolFacts]], client: httpx.AsyncClient, database: Database
 ) -> None:
     app, schools = hub
     put_alarm(app.state.picture, alarm("1", schools[2].code, "major"))
@@ -124,7 +124,7 @@ async def test_the_list_is_paged_filtered_and_scoped(
     assert len((await client.get("/api/v1/schools", params={"q": "hoa mi TAY ninh"})).json()["items"]) == 1
     assert (await client.get("/api/v1/schools?district=705")).json()["total"] == 0
     assert (await client.get("/api/v1/schools?state=broken")).status_code == 422
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         token = await accounts.create_token(
             session, "api", "one", now_ms(), role="technician", unit_code=schools[1].code
         )

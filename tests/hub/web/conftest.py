@@ -22,13 +22,13 @@ BASE = "http://hub.test"
 
 
 @pytest.fixture
-async def application(sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+async def application(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     """The hub's own application, without the pages of other packages."""
     monkeypatch.setattr(composition, "entry_points", lambda group: ())
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         await seed_province(session, today(), 24)
     settings = Settings(data_dir=tmp_path, demo=True, demo_token=DEMO_TOKEN)
-    return build(settings, sqlite_database, Events("mqtt://127.0.0.1:1", "test"))
+    return build(settings, database, Events("mqtt://127.0.0.1:1", "test"))
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ async def client(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def tokens(sqlite_database: Database) -> dict[str, str]:
+async def tokens(database: Database) -> dict[str, str]:
     """An API token of every role for the whole province, and a wall screen's."""
     made = {}
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         for role in ROLES:
             made[role] = await accounts.create_token(
                 session, "api", role, now_ms(), role=role, unit_code=root_of_list()

@@ -190,10 +190,10 @@ async def test_pages_follow_each_other_without_gap_or_repetition(client: httpx.A
 
 
 async def test_claiming_a_node_moves_it_and_tells_ingest(
-    application: FastAPI, client: httpx.AsyncClient, sqlite_database: Database
+    application: FastAPI, client: httpx.AsyncClient, database: Database
 ) -> None:
     school = (await client.get("/api/v1/organisation/schools", headers=ADMIN)).json()["items"][0]["code"]
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         await registry.record_nodes(session, [NodeSeen("line", "plc", 1)])
     path = "/api/v1/nodes/line/plc/claim"
     for wrong in ({"school": "nowhere", "room": "P1"}, {"school": school, "room": "a b"}, {"school": school}):
@@ -216,9 +216,9 @@ async def test_claiming_a_node_moves_it_and_tells_ingest(
 
 
 async def test_quarantine_and_presence_are_listed_newest_first(
-    application: FastAPI, client: httpx.AsyncClient, sqlite_database: Database
+    application: FastAPI, client: httpx.AsyncClient, database: Database
 ) -> None:
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         await registry.record_nodes(session, [NodeSeen("line", "plc", 1)])
         await registry.record_quarantine(
             session, [Quarantined(n, "line", "plc", "", "t", "nan", "", b"x" * n, f"k{n}") for n in range(5)]
@@ -251,12 +251,12 @@ async def test_quarantine_and_presence_are_listed_newest_first(
 
 
 async def test_nothing_is_told_about_a_change_that_was_rolled_back(
-    application: FastAPI, sqlite_database: Database
+    application: FastAPI, database: Database
 ) -> None:
     events = application.state.events
 
     async def fail() -> None:
-        async with sqlite_database.write() as session:
+        async with database.write() as session:
             await session.execute(text("SELECT 1"))
             events.publish_after_commit(session, "hub/changed/alarms", {"id": "a"})
             raise Invalid("no")
