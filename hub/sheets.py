@@ -102,7 +102,7 @@ class Sheet(ABC):
     columns: ClassVar[Sequence[Column]]
     key: ClassVar[tuple[str, ...]]
 
-    def prepare(self, values: Values, seen: dict[Any, Any]) -> None:
+    def prepare(self, values: Values, seen: dict[Any, Any]) -> None:  # noqa: B027  # most have nothing to do
         """Completes a row before its key is taken; `seen` is kept from row to row of a file; pure."""
 
     async def facts(self, session: AsyncSession, by: By) -> Any:
@@ -133,7 +133,7 @@ class Sheet(ABC):
 def outside(column: str, value: object) -> Trouble:
     """Says that a unit is not the importer's; one that does not exist sounds the same."""
     return Trouble(column, value, "there is no such unit, or it is not yours to change",
-                   "write the code of a unit of yours", "outside-scope")  # fmt: skip
+                   "write the code of a unit of yours", "outside")  # fmt: skip
 
 
 def emptied(values: Values) -> Values:

@@ -88,7 +88,7 @@ class UserSheet(Sheet):
         username, unit = values["username"], values["unit"]
         if not _USERNAME.fullmatch(username):
             yield Trouble("username", username, "a username has small letters without marks, digits, . _ @ -",
-                          "write such as nguyen.an", "bad-code")  # fmt: skip
+                          "write such as nguyen.an", "bad_code")  # fmt: skip
         if username in facts.taken:
             yield Trouble("username", username, "this username cannot be used", "choose another", "taken")
         where = scope(facts.tree, unit, facts.today)
@@ -96,7 +96,7 @@ class UserSheet(Sheet):
             yield outside("unit", unit)
         elif not may_grant(facts.own, values["role"], where):
             yield Trouble("role", values["role"], "this role permits more there than you may yourself",
-                          "choose a role that permits no more than your own", "beyond-own")  # fmt: skip
+                          "choose a role that permits no more than your own", "beyond_own")  # fmt: skip
 
     async def apply(self, session: AsyncSession, changes: Sequence[Change], by: By, tell: Tell) -> None:
         """Adds accounts and grants, and corrects names and languages."""

@@ -28,7 +28,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise FileTrouble("not-a-zip", "the file is damaged: it is no zip file inside",
+        raise FileTrouble("not_a_zip", "the file is damaged: it is no zip file inside",
                           "save it again, or send it again") from None  # fmt: skip
     try:
         _measure(archive, path.stat().st_size)
@@ -45,7 +45,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 def _measure(archive: zipfile.ZipFile, packed_bytes: int) -> None:
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
-        raise FileTrouble("zip-bomb", f"the file holds {len(entries)} files", f"send at most {MAX_ENTRIES}")
+        raise FileTrouble("zip_bomb", f"the file holds {len(entries)} files", f"send at most {MAX_ENTRIES}")
     if any(entry.flag_bits & 1 for entry in entries):
         raise FileTrouble("password", "the file is locked by a password", "save it without a password")
     claimed = sum(entry.file_size for entry in entries)
@@ -79,10 +79,10 @@ def _truly(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
 
 def _refuse_far_cells(xml: bytes) -> None:
     if found := _TOO_FAR.search(xml):
-        raise FileTrouble("too-many-columns", "there is a cell beyond column BL",
+        raise FileTrouble("too_many_columns", "there is a cell beyond column BL",
                           "delete what stands far right", value=_place(found[0]))  # fmt: skip
     if found := _TOO_LOW.search(xml):
-        raise FileTrouble("too-many-rows", "there is a cell below row 310,000",
+        raise FileTrouble("too_many_rows", "there is a cell below row 310,000",
                           "delete what stands far below, or divide the file",
                           value=_place(found[0]))  # fmt: skip
 
@@ -92,5 +92,5 @@ def _place(attribute: bytes) -> str:
 
 
 def _bomb(unpacked: int) -> FileTrouble:
-    return FileTrouble("zip-bomb", f"unpacked the file would have more than {unpacked >> 20} MB",
+    return FileTrouble("zip_bomb", f"unpacked the file would have more than {unpacked >> 20} MB",
                        "send a smaller file; divide it if it is really so large")  # fmt: skip

@@ -46,7 +46,7 @@ def text_of(cell: Cell) -> str:
     text = cell.strip()
     if text.isascii() and text.isprintable():
         if text[:1] == "#" and text in _FORMULA_ERRORS:
-            raise CellError("formula-error", "the cell holds the error of a formula",
+            raise CellError("formula", "the cell holds the error of a formula",
                             "correct the formula in the spreadsheet, or write its value")  # fmt: skip
     else:
         text = _composed(text)
@@ -58,10 +58,10 @@ def _composed(text: str) -> str:
     for letter in text:
         kind = unicodedata.category(letter)
         if letter == "\ufffd" or kind == "Cs":
-            raise CellError("mixed-encoding", "a letter here is not in the encoding of the rest of the file",
+            raise CellError("mixed_encoding", "a letter here is not in the encoding of the rest of the file",
                             "save the file again as UTF-8, and look at this cell")  # fmt: skip
         if kind == "Cc" and letter not in "\n\r\t":
-            raise CellError("control-character", "the cell holds a control character",
+            raise CellError("control_character", "the cell holds a control character",
                             "type the text again")  # fmt: skip
     return " ".join(text.split()) if not text.isprintable() else text
 
@@ -94,9 +94,9 @@ def _text(column: Column) -> Callable[[Cell], Any]:
     def read(cell: Cell) -> str | None:
         text = text_of(cell)
         if len(text) > longest:
-            raise CellError("too-long", f"the text has {len(text)} characters", f"write at most {longest}")
+            raise CellError("too_long", f"the text has {len(text)} characters", f"write at most {longest}")
         if code and (" " in text or "/" in text):
-            raise CellError("bad-code", "a code has no spaces and no slash",
+            raise CellError("bad_code", "a code has no spaces and no slash",
                             "write letters, digits, hyphens, dots")  # fmt: skip
         return text or None
 
@@ -118,9 +118,9 @@ def _integer(column: Column) -> Callable[[Cell], Any]:
             elif _WHOLE.fullmatch(text):
                 number = int(re.split("[.,]", text)[0])
             else:
-                raise CellError("not-a-number", "this is not a whole number", "write digits, such as 45")
+                raise CellError("not_a_number", "this is not a whole number", "write digits, such as 45")
         if not column.least <= number <= column.most:
-            raise CellError("out-of-range", "the number is out of range",
+            raise CellError("out_of_range", "the number is out of range",
                             f"write a number from {column.least} to {column.most}")  # fmt: skip
         return number
 
@@ -156,16 +156,16 @@ def day_of(cell: Cell) -> date | None:
         elif re.fullmatch(r"\d{5}", text):
             day = _EXCEL_BEGINS + timedelta(days=int(text))
         else:
-            raise CellError("not-a-date", "this is not a date", "write it as 31/12/2025 or 2025-12-31")
+            raise CellError("not_a_date", "this is not a date", "write it as 31/12/2025 or 2025-12-31")
     except (ValueError, OverflowError) as wrong:
         if isinstance(wrong, CellError):
             raise
         raise CellError(
-            "not-a-date", "there is no such day", "write it as 31/12/2025 or 2025-12-31"
+            "not_a_date", "there is no such day", "write it as 31/12/2025 or 2025-12-31"
         ) from None
     if day.year not in _YEARS:
         raise CellError(
-            "not-a-date", f"the year {day.year} cannot be meant", "write the year with four digits"
+            "not_a_date", f"the year {day.year} cannot be meant", "write the year with four digits"
         )
     return day
 
@@ -178,7 +178,7 @@ def _choice(column: Column) -> Callable[[Cell], Any]:
         found = known.get(key(text))
         if found is None:
             shown = ", ".join(list(column.choices)[:20])
-            raise CellError("unknown-choice", "this word is not known here", f"write one of {shown}")
+            raise CellError("unknown_choice", "this word is not known here", f"write one of {shown}")
         return found
 
     def read(cell: Cell) -> str | None:

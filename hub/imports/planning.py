@@ -97,7 +97,7 @@ def make_plan(
     unknown = [str(text) for text, name in zip(headings, names, strict=True) if name is None and text]
     if unknown:
         trouble = Trouble(None, ", ".join(unknown), "these columns are not known and are left out",
-                          "write headings as in the template", "unknown-column", warning=True)  # fmt: skip
+                          "write headings as in the template", "unknown_column", warning=True)  # fmt: skip
         plan.counts["warnings"] += 1
         plan.shown.append(Planned(file, heading_row, "same", "", [], [shown(trouble)]))
     read = [
@@ -130,7 +130,7 @@ def _heading(sheet: Sheet, rows: Iterable[tuple[int, Sequence[Cell]]]) -> tuple[
         raise FileTrouble("empty", "the file has no rows", "fill in the template")
     found = {name for name in find_columns(sheet.columns, first[1]) if name}
     missing = ", ".join(column.name for column in sheet.columns if column.name in wanted - found)
-    raise FileTrouble("missing-column", f"there is no row of headings with {missing}",
+    raise FileTrouble("missing_column", f"there is no row of headings with {missing}",
                       "write headings as in the template", row=first[0],
                       value=", ".join(str(cell) for cell in first[1])[:_SHOWN_CHARACTERS])  # fmt: skip
 
@@ -139,7 +139,7 @@ def _columns(sheet: Sheet, row: int, headings: Sequence[Cell]) -> list[str | Non
     names = find_columns(sheet.columns, headings)
     for name in names:
         if name is not None and names.count(name) > 1:
-            raise FileTrouble("double-column", f"two columns are {name}", "leave one of them",
+            raise FileTrouble("double_column", f"two columns are {name}", "leave one of them",
                               row=row, value=name)  # fmt: skip
     return names
 

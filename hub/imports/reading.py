@@ -66,5 +66,5 @@ class Rows:
 
     def _too_large(self) -> FileTrouble:
         self.__exit__()
-        return FileTrouble("needs-too-much-memory", "reading the file needs more memory than the hub allows",
+        return FileTrouble("needs_too_much_memory", "reading the file needs more memory than the hub allows",
                            "divide the file, or save it as CSV")  # fmt: skip

@@ -62,15 +62,15 @@ def opened(path: Path) -> tuple[str, int, Iterator[Row]]:
     if not head:
         raise FileTrouble("empty", "the file is empty", "send the file again")
     if head == _OLD_EXCEL:
-        raise FileTrouble("old-format", "this is an old .xls file, or one locked by a password",
+        raise FileTrouble("old_format", "this is an old .xls file, or one locked by a password",
                           "save it as .xlsx without a password")  # fmt: skip
     if head.startswith(b"PK"):
         return _workbook(path)
     if head == b"%PDF":
-        raise FileTrouble("unknown-format", "this is a PDF document", "send a spreadsheet: .xlsx or .csv")
+        raise FileTrouble("unknown_format", "this is a PDF document", "send a spreadsheet: .xlsx or .csv")
     encoding, lines = find_encoding(path)
     if encoding in ("utf-8", "cp1258") and b"\0" in path.open("rb").read(65536):
-        raise FileTrouble("unknown-format", "this is neither a spreadsheet nor text",
+        raise FileTrouble("unknown_format", "this is neither a spreadsheet nor text",
                           "send a spreadsheet: .xlsx or .csv")  # fmt: skip
     return encoding, lines, _csv_rows(path, encoding)
 
@@ -78,7 +78,7 @@ def opened(path: Path) -> tuple[str, int, Iterator[Row]]:
 def _workbook(path: Path) -> tuple[str, int, Iterator[Row]]:
     with open_zip(path) as archive:
         if "xl/workbook.xml" not in archive.namelist():
-            raise FileTrouble("unknown-format", "this zip file is no .xlsx spreadsheet",
+            raise FileTrouble("unknown_format", "this zip file is no .xlsx spreadsheet",
                               "send .xlsx or .csv; a OneRoster bundle is a kind of its own")  # fmt: skip
     try:
         book = CalamineWorkbook.from_path(path)
@@ -123,7 +123,7 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error:
-            raise FileTrouble("too-long", f"a cell has more than {MAX_CELL_CHARACTERS} characters",
+            raise FileTrouble("too_long", f"a cell has more than {MAX_CELL_CHARACTERS} characters",
                               "look for a quotation mark that is never closed",
                               row=number) from None  # fmt: skip
         if number == 1 and len(row) == 2 and row[0].lower() == "sep=" and not row[1]:
@@ -134,12 +134,12 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row]:
 def _bounded(rows: Iterable[Row]) -> Iterator[Row]:
     for count, (number, row) in enumerate(rows):
         if count > MAX_ROWS:
-            raise FileTrouble("too-many-rows", f"the file has more than {MAX_ROWS} rows",
+            raise FileTrouble("too_many_rows", f"the file has more than {MAX_ROWS} rows",
                               "divide the file", row=number)  # fmt: skip
         while row and (row[-1] is None or row[-1] == ""):
             row.pop()
         if len(row) > MAX_COLUMNS:
-            raise FileTrouble("too-many-columns", f"the row has {len(row)} columns",
+            raise FileTrouble("too_many_columns", f"the row has {len(row)} columns",
                               f"leave at most {MAX_COLUMNS} columns", row=number)  # fmt: skip
         if row:
             yield number, row

@@ -33,7 +33,6 @@ async def csv_parts(columns: Sequence[Column], rows: AsyncIterator[Values]) -> A
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([column.name for column in columns])
-    text.write("")
     first = True
     async for values in rows:
         writer.writerow([_csv_cell(values.get(column.name)) for column in columns])
@@ -59,7 +58,8 @@ async def xlsx_parts(
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, xml in _FRAME.items():
             archive.writestr(name, xml)
-        book = f'<sheets><sheet name="{escape(title[:31], {chr(34): "&quot;"})}" sheetId="1" r:id="r1"/></sheets>'
+        name = escape(title[:31], {'"': "&quot;"})
+        book = f'<sheets><sheet name="{name}" sheetId="1" r:id="r1"/></sheets>'
         archive.writestr(
             "xl/workbook.xml", f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">{book}</workbook>'
         )
@@ -69,8 +69,8 @@ async def xlsx_parts(
                 for n, column in enumerate(columns, 1)
             )
             pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-            head = f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews><cols>{widths}</cols>'
-            sheet.write(f'{_XML}<worksheet xmlns="{_MAIN}">{head}<sheetData>'.encode())
+            view = f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
+            sheet.write(f'{_XML}<worksheet xmlns="{_MAIN}">{view}<cols>{widths}</cols><sheetData>'.encode())
             names = headings or [column.name for column in columns]
             sheet.write(_row([_text(name, _HEADING_STYLE) for name in names]))
             pending: list[bytes] = []

@@ -60,7 +60,7 @@ def bad_code(column: str, value: str) -> Trouble | None:
     if _CODE.fullmatch(value):
         return None
     return Trouble(column, value, "a code has letters without marks, digits, dots and dashes only",
-                   "write such as C-101", "bad-code")  # fmt: skip
+                   "write such as C-101", "bad_code")  # fmt: skip
 
 
 def within(column: Any, scope: Schools) -> list[ColumnElement[bool]]:
@@ -90,15 +90,18 @@ class UnitSheet(Sheet):
     permission = "organisation.write"
     key = ("code",)
     columns = (
-        Column("code", "Mã đơn vị", "Code", "code", required=True, example="24052101", also=("Mã", "Mã trường")),
+        Column("code", "Mã đơn vị", "Code", "code", required=True, example="24052101",
+               also=("Mã", "Mã trường")),
         Column("name", "Tên đơn vị", "Name", required=True, example="Trường THCS Tân Châu",
                also=("Tên", "Tên trường"), max_characters=200),
         Column("kind", "Loại đơn vị", "Kind", "choice", required=True, example="school", choices=KINDS,
                also=("Loại",)),
         Column("levels", "Cấp học", "Levels", "choices", example="THCS", choices=LEVELS),
-        Column("parent", "Đơn vị cấp trên", "Parent", "code", example="TC", also=("Mã cấp trên", "Trực thuộc")),
+        Column("parent", "Đơn vị cấp trên", "Parent", "code", example="TC",
+               also=("Mã cấp trên", "Trực thuộc")),
         Column("district", "Địa bàn", "District", "code", example="TC", also=("Mã địa bàn", "Huyện")),
-        Column("valid_from", "Từ ngày", "Valid from", "date", example="2025-07-01", also=("Ngày thành lập",)),
+        Column("valid_from", "Từ ngày", "Valid from", "date", example="2025-07-01",
+               also=("Ngày thành lập",)),
         Column("valid_to", "Đến ngày", "Valid to", "date", also=("Ngày kết thúc",)),
         Column("address", "Địa chỉ", "Address", example="Tân Châu, Tây Ninh"),
         Column("phone", "Điện thoại", "Phone", example="0276 3875 100", max_characters=64),
@@ -134,13 +137,13 @@ class UnitSheet(Sheet):
                               "required")  # fmt: skip
             if values["kind"] == ROOT_KIND and any(u.kind == ROOT_KIND for u in facts.tree.units.values()):
                 yield Trouble("kind", "department", "there is a department already", "choose another kind",
-                              "second-root")  # fmt: skip
+                              "second_root")  # fmt: skip
             return
         for name in self._dated:
             if values.get(name) != before[name]:
-                yield Trouble(name, values.get(name), f"it is {before[name] or '–'} now, and changes on a day",
+                yield Trouble(name, values.get(name), f"it is {before[name] or '–'} now and changes on a day",
                               "leave it, and enter a change with its date on the organisation's page",
-                              "dated-change")  # fmt: skip
+                              "dated_change")  # fmt: skip
 
     def check_together(self, changes: Sequence[Change], facts: _Units) -> Iterator[tuple[Key, Trouble]]:
         """Parents exist (in the file or before), are the importer's, live long enough, and form no cycle."""
@@ -148,7 +151,7 @@ class UnitSheet(Sheet):
         roots = [code for code, each in new.items() if each.values["kind"] == ROOT_KIND]
         for code in roots[1:]:
             yield (code,), Trouble("kind", "department", "there is a department already",
-                                   "choose another kind", "second-root")  # fmt: skip
+                                   "choose another kind", "second_root")  # fmt: skip
         made = {}
         for code, each in new.items():
             parent = each.values.get("parent")
@@ -162,7 +165,7 @@ class UnitSheet(Sheet):
         for unit in made.values():
             for fault in faults(tree, [unit.code])[:1]:
                 column = {"on": "valid_from", "unit": "valid_to"}.get(fault.field, fault.field)
-                yield (unit.code,), Trouble(column, fault.value, fault.detail, fault.fix, "does-not-fit")
+                yield (unit.code,), Trouble(column, fault.value, fault.detail, fault.fix, "does_not_fit")
 
     async def apply(self, session: AsyncSession, changes: Sequence[Change], by: By, tell: Tell) -> None:
         """Adds units with their placements, and corrects what may be corrected."""
@@ -253,7 +256,7 @@ class RoomSheet(Sheet):
         if hours and (opening := opening_of(hours)) is None:
             yield Trouble("opening", hours, "these opening hours are not understood",
                           "write days (1 is Monday) and hours: 1,2,3,4,5 07:00-17:00; 6 07:00-11:30",
-                          "bad-opening")  # fmt: skip
+                          "bad_opening")  # fmt: skip
         elif hours and opening_text(opening or []) != hours:
             values["opening"] = opening_text(opening or [])
 
@@ -332,9 +335,10 @@ class CountSheet(Sheet):
         Column("pupils", "Số học sinh", "Pupils", "integer", required=True, example="812", most=1_000_000),
         Column("pupils_with_id", "Số học sinh có mã định danh", "Pupils with an identifier", "integer",
                required=True, example="812", most=1_000_000),
-        Column("teachers", "Số giáo viên", "Teachers", "integer", required=True, example="46", most=100_000),
-        Column("teachers_with_record", "Số giáo viên có hồ sơ số", "Teachers with a digital record", "integer",
-               required=True, example="46", most=100_000),
+        Column("teachers", "Số giáo viên", "Teachers", "integer", required=True, example="46",
+               most=100_000),
+        Column("teachers_with_record", "Số giáo viên có hồ sơ số", "Teachers with a digital record",
+               "integer", required=True, example="46", most=100_000),
         Column("source", "Nguồn", "Source", example="CSDL ngành", max_characters=200),
     )  # fmt: skip
     _numbers = ("pupils", "pupils_with_id", "teachers", "teachers_with_record")
@@ -356,11 +360,11 @@ class CountSheet(Sheet):
             yield outside("unit", values["unit"])
         if values["as_of"] > facts.today:
             yield Trouble("as_of", values["as_of"], "this day is yet to come", "write a day that is over",
-                          "in-the-future")  # fmt: skip
+                          "in_the_future")  # fmt: skip
         for part, whole in (("pupils_with_id", "pupils"), ("teachers_with_record", "teachers")):
             if values[part] > values[whole]:
                 yield Trouble(part, values[part], f"there are only {values[whole]} {whole}",
-                              f"write at most {values[whole]}", "more-than-all")  # fmt: skip
+                              f"write at most {values[whole]}", "more_than_all")  # fmt: skip
 
     async def apply(self, session: AsyncSession, changes: Sequence[Change], by: By, tell: Tell) -> None:
         """Writes headcounts."""

@@ -3,6 +3,7 @@
 It is plain ASGI because event streams must pass through unbuffered.
 """
 
+import re
 import time
 
 from prometheus_client import Counter, Histogram
@@ -14,6 +15,11 @@ from hub.web import problems
 from hub.web.policy import HEADERS
 
 MAX_BODY_BYTES = 1_048_576
+LARGE_BODIES = (
+    (re.compile(r"/api/v1/imports/?"), 201 * 1_048_576),
+    (re.compile(r"/api/v1/assets/\d+/documents/?"), 11 * 1_048_576),
+)
+"""Routes that take files, with the most they take; they write them to disk while they arrive."""
 
 REQUESTS = Counter("hub_http_requests", "HTTP requests answered", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -36,12 +42,13 @@ class Shield:
             return
         started_s = time.perf_counter()
         read_bytes = 0
+        most_bytes = _most_bytes(scope)
 
         async def limited() -> Message:
             nonlocal read_bytes
             message = await receive()
             read_bytes += len(message.get("body", b""))
-            if read_bytes > MAX_BODY_BYTES:
+            if read_bytes > most_bytes:
                 raise HTTPException(413)
             return message
 
@@ -51,7 +58,7 @@ class Shield:
                 _count(scope, message["status"], time.perf_counter() - started_s)
             await send(message)
 
-        if _declared_length(scope) > MAX_BODY_BYTES:
+        if _declared_length(scope) > most_bytes:
             refused = problems.response(problems.of_status(413, scope["method"], {}), scope["path"])
             await refused(scope, receive, guarded)
         else:
@@ -75,6 +82,12 @@ def _count(scope: Scope, status: int, seconds: float) -> None:
     )
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(route).observe(seconds)
+
+
+def _most_bytes(scope: Scope) -> int:
+    if scope["method"] != "POST":
+        return MAX_BODY_BYTES
+    return next((most for path, most in LARGE_BODIES if path.fullmatch(scope["path"])), MAX_BODY_BYTES)
 
 
 def _declared_length(scope: Scope) -> int:
