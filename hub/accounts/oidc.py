@@ -15,12 +15,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy.exc import IntegrityError
 
-from hub.accounts import oidc_service, service
-from hub.accounts.authentication import SESSION_COOKIE, Authenticator
+from hub.accounts import oidc_service
+from hub.accounts.api import give_cookie, open_session
+from hub.accounts.authentication import Authenticator
 from hub.accounts.oidc_provider import LoginRefused, Provider, ProviderAway
 from hub.accounts.oidc_rules import ATTEMPT_MS, Attempt, attempt_of, cookie_name, local_path
 from hub.accounts.oidc_schemas import ProviderOut
 from hub.accounts.oidc_service import Met
+from hub.accounts.rules import home_of
 from hub.audit.trail import Entry, record
 from hub.database import Database
 from hub.errors import Conflict, Invalid, NotFound
@@ -142,15 +144,8 @@ async def _finished(
     if met.refused is not None:
         log.info("login by %s is not accepted: %s", name, met.refused)
         return _refused(met.refused, attempt.next)
-    answer = RedirectResponse(attempt.next or "/", 303)
-    answer.set_cookie(
-        SESSION_COOKIE,
-        secret,
-        max_age=service.SESSION_LONGEST_MS // 1000,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
+    answer = RedirectResponse(attempt.next or home_of(met.roles), 303)
+    give_cookie(request, answer, secret)
     return answer
 
 
@@ -172,8 +167,7 @@ async def _met(request: Request, name: str, provider: Provider, claims: Mapping[
             await record(session, replace(entry, action=action, before=before, after=after))
         if met.refused is not None:
             return met, ""
-        await record(session, replace(entry, action="session.open", after={"provider": name}))
-        return met, await service.log_in(session, account, now_ms)
+        return met, await open_session(request, session, account)
 
 
 async def _linked(

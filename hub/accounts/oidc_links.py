@@ -1,4 +1,4 @@
-"""Which identities an account has: linked by the person, or written down by an administrator before the first login."""
+"""Which identities an account has: linked by the person, or by an administrator before the first login."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""A login by a provider: what binds it to a browser, what is kept of its claims, which roles they give; pure."""
+"""A login by a provider: its tie to a browser, what is kept of its claims, which roles they give; pure."""
 
 import base64
 import binascii
@@ -22,8 +22,8 @@ _DIGITS = re.compile(r"\d(?:[ .\-]?\d){5,}")
 class Attempt:
     """A login that was begun: kept by the browser alone, in a cookie that only the hub reads.
 
-    State, nonce and code verifier come from one secret, so whoever lacks the cookie can neither finish the login
-    nor have a browser finish theirs. `link` is the account that wants this identity; None logs in.
+    State, nonce and code verifier come from one secret, so whoever lacks the cookie can neither finish the
+    login nor have a browser finish theirs. `link` is the account that wants this identity; None logs in.
     """
 
     secret: str

@@ -36,6 +36,7 @@ class Met:
     account: Account | None = None
     refused: Refusal | None = None
     created: bool = False
+    roles: frozenset[str] = frozenset()
     before: frozenset[tuple[str, str]] | None = None
     after: frozenset[tuple[str, str]] | None = None
 
@@ -60,9 +61,9 @@ async def meet(
             await _grant(session, account.id, after)
     changed = (before, after) if after != before else (None, None)
     if not after:
-        return Met(account, "no_role", False, *changed)
+        return Met(account, "no_role", before=changed[0], after=changed[1])
     identity.verified, identity.last_login_ms = True, now_ms
-    return Met(account, None, False, *changed)
+    return Met(account, roles=_roles(after), before=changed[0], after=changed[1])
 
 
 async def link(
@@ -133,7 +134,11 @@ async def _first_time(
         session, account.id, provider, settings.issuer, claims["sub"], now_ms, verified=True
     )
     identity.managed, identity.last_login_ms = True, now_ms
-    return Met(account, created=True, after=grants)
+    return Met(account, created=True, roles=_roles(grants), after=grants)
+
+
+def _roles(grants: Iterable[tuple[str, str]]) -> frozenset[str]:
+    return frozenset(role for role, _ in grants)
 
 
 async def _identity(session: AsyncSession, issuer: str, subject: str) -> ExternalIdentity | None:

@@ -39,7 +39,7 @@ class Authority:
     @property
     def key_id(self) -> bytes:
         """The identifier of the key, which certificates name as their issuer's."""
-        return key_id(self.certificate.public_key())
+        return key_id(self.key.public_key())
 
     @property
     def end_ms(self) -> int:
@@ -150,7 +150,7 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def key_id(public_key: CertificateIssuerPublicKeyTypes) -> bytes:
+def key_id(public_key: ec.EllipticCurvePublicKey) -> bytes:
     """Gives the identifier of a public key."""
     return x509.SubjectKeyIdentifier.from_public_key(public_key).digest
 

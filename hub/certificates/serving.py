@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.certificates.authority import (
     CA_FILE,
-    key_id,
     locked,
     milliseconds,
     open_authority,
@@ -198,11 +197,6 @@ class Serving:
     def _signature(self) -> tuple[tuple[int, int, int], ...]:
         found = [path.stat() for path in (self._files.certificate, self._files.key) if path.exists()]
         return tuple((each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
-
-
-def issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Tells whether an authority's key signed a certificate."""
-    return leaf_of(certificate).issuer_key == key_id(authority.public_key())
 
 
 def _day(certificate: x509.Certificate) -> str:
