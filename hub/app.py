@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from hub.clock import now_ms, today
 from hub.control import ControlRole
 from hub.database import Database, migrate
+from hub.imports.sync import Sync
 from hub.organisation import service as organisation
 from hub.settings import SettingProblem, Settings, SettingsError
 from hub.supervision import supervise
@@ -65,6 +66,8 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
             if "control" in roles:
                 control = ControlRole(database, now_ms)
                 start("control", partial(control.run, stop))
+                sync = Sync(database, settings.data_dir, now_ms, today, lambda: control.leading)
+                start("sources", partial(sync.run, stop))
                 start("roll-ups", partial(control.roll_up, settings, stop), grace_s=10)
                 start("audit", partial(control.watch_audit, settings, stop))
             if web is not None and door is not None:

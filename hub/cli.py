@@ -18,7 +18,9 @@ from hub import __version__
 from hub.commands.audit import audit
 from hub.commands.configured import configured
 from hub.commands.demo import demo
-from hub.commands.records import import_province, tokens, users
+from hub.commands.files import bring, give
+from hub.commands.people import tokens, users
+from hub.commands.records import import_province
 from hub.commands.tail import tail
 from hub.commands.telemetry import telemetry
 from hub.settings import SettingsError
@@ -78,7 +80,8 @@ def serve(
     composition.serve(settings, {name.strip() for name in role.split(",") if name.strip()})
 
 
-app.command("import")(import_province)
+app.command("import")(bring)
+app.command("export")(give)
 
 
 @app.command(

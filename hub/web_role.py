@@ -33,6 +33,9 @@ from hub.certificates.door import Door, listen
 from hub.clock import now_ms, today
 from hub.database import Database
 from hub.events import Events
+from hub.imports import api as imports_api
+from hub.imports import sync_api
+from hub.imports.runner import Runner
 from hub.live import api as live_api
 from hub.live import schools_api
 from hub.live.inventory import Inventory
@@ -90,6 +93,8 @@ ROUTERS = (
     statistics_api.router,
     documents_api.router,
     stocktaking_api.router,
+    imports_api.router,
+    sync_api.router,
 )
 ORGANISE_EVERY_S = 30.0
 
@@ -120,6 +125,7 @@ def start_web(
     start("organisation", partial(_organise, database, [walls, app.state.inventory], stop))
     start("traffic", app.state.traffic.run)
     start("walls", partial(walls.run, stop))
+    start("imports", partial(app.state.imports.run, stop), grace_s=5)
     start("roll-up progress", partial(tell_progress, app.state.history, now_ms, stop))
     for loop, run in door.loops(app, stop).items():
         start(loop, run, grace_s=5)
@@ -159,6 +165,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.login_throttle = LoginThrottle()
     app.state.seal = Seal(lasting.key_file or settings.data_dir / "accounts.key")
     app.state.login_providers = oidc.providers_of(settings.oidc, now_ms)
+    app.state.imports = Runner(database, settings.data_dir / "imports", now_ms, today)
     app.state.picture = picture
     app.state.inventory = Inventory()
     picture.add_listener(app.state.inventory)

@@ -71,7 +71,12 @@ def _read(
 ) -> Whole:
     with Rows(path) as rows:
         tell(0, rows.total)
-        plan = make_plan(sheet, name, rows, existing, facts, lambda done: tell(done, rows.total))
+
+        def told(done: int) -> None:
+            tell(done, rows.total)
+
+        plan = make_plan(sheet, name, rows, existing, facts, told)
+        tell(plan.counts["rows"], plan.counts["rows"])
         return Whole([plan], rows.encoding)
 
 

@@ -86,8 +86,8 @@ class Runner:
     async def _carry(self, run: ImportRun) -> None:
         try:
             await (self._check(run) if run.state == "reading" else self._apply(run))
-        except FileTrouble as trouble:
-            await self._fail(run, trouble)
+        except FileTrouble as wrong:
+            await self._fail(run, wrong)
         except Problem as problem:
             await self._fail(run, FileTrouble(problem.kind, str(problem), problem.fix))
         except Exception as error:  # one bad file must not stop the ones behind it
