@@ -7,7 +7,7 @@ import { ask } from "../desk/asking.js";
 import { dayText, today, unitLink } from "./units.js";
 
 const MOST = 1000000;
-const share = (part, whole) => percent(part ?? undefined, whole ?? undefined);
+const share = (part, whole) => (part === null || part === undefined || !whole ? "" : percent(part, whole));
 const mark = (row) => (row.met === null || row.met === undefined ? "" : element("i", { class: `shape ${row.met ? "ok" : "minor"}`, role: "img", "aria-label": row.met ? t("target met") : t("target not met") }));
 
 const cells = (row) => [
@@ -15,20 +15,21 @@ const cells = (row) => [
   element("td", { class: "num" }, number(row.teachers)), element("td", { class: "num" }, number(row.teachers_with_record), element("small", {}, " ", share(row.teachers_with_record, row.teachers))),
 ];
 
-export function countsTable({ items = [], totals = null }, edit = null) {
+// may(row): whether this visitor may edit it, or nothing if none
+export function countsTable({ items = [], totals = null }, may, edit) {
   if (!items.length && !totals) return [];
   const head = [t("Unit"), t("Pupils"), t("with electronic identity"), t("Teachers"), t("with digital record"), t("As of"), ""];
-  return [element("div", { class: "scroll" }, element("table", { class: "figures" }, element("thead", {}, element("tr", {}, ...head.map((one) => element("th", { scope: "col" }, one)))),
+  return [element("div", { class: "scroll" }, element("table", { class: "figures counts" }, element("thead", {}, element("tr", {}, ...head.map((one) => element("th", { scope: "col" }, one)))),
     element("tbody", {}, ...items.map((row) => element("tr", {}, element("th", { scope: "row" }, mark(row), " ", unitLink({ code: row.unit, name: row.name })), ...cells(row), element("td", { class: "num" }, dayText(row.as_of), element("small", {}, " ", row.source ?? "")),
-      element("td", {}, edit ? button(t("Edit"), "quiet", () => edit(row)) : "")))),
+      element("td", {}, may?.(row) ? button(t("Edit"), "quiet", () => edit(row)) : "")))),
     ...(totals && items.length > 1 ? [element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Together")), ...cells(totals), element("td"), element("td")))] : [])))];
 }
 
 // One school's numbers as facts, for its own page.
 export function countFacts(row) {
   const fact = (label, value, bad = false) => element("div", { class: bad ? "fact wrong" : "fact" }, element("dt", {}, label), element("dd", { class: "num" }, value));
-  return element("dl", {}, fact(t("Pupils"), number(row.pupils)), fact(t("of them with an electronic identity"), [number(row.pupils_with_id), share(row.pupils_with_id, row.pupils)].join(" · ")),
-    fact(t("Teachers"), number(row.teachers)), fact(t("of them with a digital record"), [number(row.teachers_with_record), share(row.teachers_with_record, row.teachers)].join(" · ")),
+  return element("dl", {}, fact(t("Pupils"), number(row.pupils)), fact(t("of them with an electronic identity"), [number(row.pupils_with_id), share(row.pupils_with_id, row.pupils)].filter(Boolean).join(" · ")),
+    fact(t("Teachers"), number(row.teachers)), fact(t("of them with a digital record"), [number(row.teachers_with_record), share(row.teachers_with_record, row.teachers)].filter(Boolean).join(" · ")),
     fact(t("As of"), dayText(row.as_of)), fact(t("Source"), row.source || NOTHING));
 }
 

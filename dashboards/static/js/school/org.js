@@ -56,7 +56,7 @@ function row(unit, depth) {
   const node = element("div", { class: `line unit-line depth-${Math.min(Math.max(depth, 1), 6)}`, role: depth ? "treeitem" : "listitem", "aria-level": depth || null, "aria-expanded": leaf ? null : String(shown), "data-code": unit.code, tabindex: "-1" },
     toggle, unit.status ? stateMark(unit.status) : element("i", { class: "shape none" }),
     element("div", {}, element("a", { href: unitAddress(unit.code, address.wanted.on), tabindex: "-1" }, unit.name), element("small", {}, " ", [unitKindName(unit.kind), unit.code, unit.valid_to ? t("ended") : ""].filter(Boolean).join(" · "))),
-    element("div", { class: "num" }, [schoolFigures(unit.kind === "school" ? null : unit.status), roomFigures(unit.status)].filter(Boolean).join(" · "), element("small", {}, unit.status && unit.kind !== "school" && unit.children > 0 ? nt("{n} unit below", "{n} units below", unit.children) : "")),
+    element("div", { class: "num" }, [schoolFigures(hasRooms(unit) ? null : unit.status), roomFigures(unit.status)].filter(Boolean).join(" · "), element("small", {}, unit.children > 0 ? nt("{n} unit below", "{n} units below", unit.children) : "")),
     element("div", { class: "num" }, unit.status ? deviceFigures(unit.status) : ""), unit.status ? alarmFigures(unit.status) : element("span"),
     hasRooms(unit) && !address.wanted.on ? element("a", { href: at("/school", unit.code), tabindex: "-1" }, t("Open the school")) : element("span"));
   return node;

@@ -33,11 +33,8 @@ function head(said) {
 
 const MAKERS = {
   devices: ["devices.read", () => new Section("devices", {
-    load: async () => {
-      const { items, total } = await get("/api/v1/devices", { ...own, limit: SHOWN });
-      return { items: items.filter((device) => device.room === code), total };
-    },
-    draw: once(({ items }) => items, ({ items }, body) => body.replaceChildren(...items.map((device) => roomDevice(device, 4)))),
+    load: async () => (await get(at("/api/v1/schools", school))).rooms.find((one) => one.code === code)?.devices ?? [],
+    draw: once((devices) => devices, (devices, body) => body.replaceChildren(...devices.map((device) => roomDevice(device, 4)))),
     empty: () => t("No device of this room has been heard yet."),
   })],
   equipment: ["assets.read", () => new Section("equipment", {

@@ -19,7 +19,7 @@ import { alarmFigures, deviceFigures, everything, levelNames, stateMark, stateWo
 
 const REFRESH_MS = 10000;
 const ALARMS = 100;
-const DEVICES_SHOWN = 40;
+const DEVICES_SHOWN = 12;
 const code = decodeURIComponent(location.pathname.split("/")[2]);
 const own = { school: code };
 let [who, unit, counted] = [null, null, null];

@@ -52,7 +52,7 @@ function head(said) {
   const place = [element("a", { href: "/tickets" }, byId("trail").firstElementChild.textContent), element("a", { href: at("/school", said.unit) }, said.unit_name || said.unit)];
   if (said.room) place.push(element("a", { href: at("/room", said.unit, said.room) }, t("room {room}", { room: said.room })));
   byId("trail").replaceChildren(...place);
-  byId("title").replaceChildren(mark(said), element("h1", {}, said.title), element("p", { class: "code" }, `#${said.number}`), element("p", {}, stateName(said.state), " · ", agedSince(said.created_ms, "ago")), ...badges(said));
+  byId("title").replaceChildren(mark(said), element("h1", {}, said.title), element("p", { class: "code" }, said.number), element("p", {}, stateName(said.state), " · ", agedSince(said.created_ms, "ago")), ...badges(said));
   document.title = said.title;
   const may = who.permissions.includes("tickets.write");
   const deeds = byId("deeds");

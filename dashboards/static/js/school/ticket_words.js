@@ -33,5 +33,5 @@ export const badges = (ticket) => [
 // A line in a part of another page; place: whether to say where it is
 export const ticketLine = (ticket, place = true) => element("article", { class: `line alarm-line ${over(ticket) ? "over" : ""}` }, mark(ticket),
   element("div", {}, element("a", { href: ticketAddress(ticket) }, ticket.title), ...badges(ticket),
-    element("small", {}, " ", [`#${ticket.number}`, place ? where(ticket) : ticket.room ? t("room {room}", { room: ticket.room }) : "", stateName(ticket.state), ticket.assignee?.name].filter(Boolean).join(" · "))),
+    element("small", {}, " ", [ticket.number, place ? where(ticket) : ticket.room ? t("room {room}", { room: ticket.room }) : "", stateName(ticket.state), ticket.assignee?.name].filter(Boolean).join(" · "))),
   element("div", {}, element("div", { class: "num" }, ticket.due_ms ? t("due {day}", { day: day(ticket.due_ms) }) : ""), agedSince(ticket.created_ms, "ago")));

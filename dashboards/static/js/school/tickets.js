@@ -17,7 +17,7 @@ const [search, state, priority, mine, overdue, place] = ["search", "state", "pri
 
 function row(ticket) {
   const node = element("article", { class: `row ticket ${over(ticket) ? "over" : ""}`, tabindex: "-1" }, mark(ticket),
-    element("div", {}, element("b", {}, element("a", { href: ticketAddress(ticket) }, ticket.title)), ...badges(ticket), element("small", {}, [`#${ticket.number}`, where(ticket)].join(" · "))),
+    element("div", {}, element("b", {}, element("a", { href: ticketAddress(ticket) }, ticket.title)), ...badges(ticket), element("small", {}, [ticket.number, where(ticket)].join(" · "))),
     element("div", {}, stateName(ticket.state), element("small", {}, ticket.assignee?.name ?? t("nobody yet"))),
     element("div", {}, priorityName(ticket.priority), element("small", {}, ticket.due_ms ? t("due {day}", { day: day(ticket.due_ms) }) : t("no due date"))),
     element("div", { class: "num" }, agedSince(ticket.created_ms, "ago"), element("small", {}, ticket.raised_by?.name ?? ticket.raised_by ?? "")));

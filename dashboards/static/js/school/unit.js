@@ -14,10 +14,11 @@ const code = decodeURIComponent(location.pathname.split("/")[2]);
 const path = at("/api/v1/organisation/units", code);
 const address = new Address(["on"], () => apply());
 const day = byId("on");
-let [who, unit, asked] = [null, null, null];
+let [who, unit, asked, taught] = [null, null, null, new Set()];
 
 const detail = () => (asked ??= get(path, { on: address.wanted.on }).finally(() => setTimeout(() => (asked = null), 500)));
 const may = (permission) => who?.permissions.includes(permission);
+const counting = (row) => taught.has(row.unit); // only where there are pupils are they counted
 const fact = (label, value) => element("div", { class: "fact" }, element("dt", {}, label), element("dd", {}, value || NOTHING));
 const span = ({ valid_from: from, valid_to: to }) => [dayText(from), to ? dayText(to) : t("today")].join(" – ");
 
@@ -39,7 +40,7 @@ const related = (one, words) => element("div", { class: "line period" }, element
 
 const childLine = (child) => element("a", { class: "line child-line", href: unitAddress(child.code, address.wanted.on), role: "listitem" }, stateMark(child.status),
   element("div", {}, element("b", {}, child.name), element("small", {}, " ", [unitKindName(child.kind), child.code].join(" · "))),
-  element("div", { class: "num" }, [schoolFigures(child.kind === "school" ? null : child.status), roomFigures(child.status)].filter(Boolean).join(" · ")),
+  element("div", { class: "num" }, [schoolFigures(hasRooms(child) ? null : child.status), roomFigures(child.status)].filter(Boolean).join(" · ")),
   element("div", { class: "num" }, deviceFigures(child.status)), alarmFigures(child.status));
 
 const parts = {
@@ -53,22 +54,25 @@ const parts = {
   }),
   past: new Section("past", {
     load: detail,
-    draw: once((said) => [said.parents, said.names, said.successors, said.predecessors], (said, body) => body.replaceChildren(element("div", { class: "lines" },
-      ...(said.parents ?? []).map((entry) => period(entry, element("span", {}, element("small", {}, t("under"), " "), unitLink(entry, entry.valid_to ? entry.valid_from : "")))),
+    draw: once((said) => [said.parents, said.names, said.successors, said.predecessors], (said, body) => {
+      const lines = [...(said.parents ?? []).map((entry) => period(entry, element("span", {}, element("small", {}, t("under"), " "), unitLink(entry, entry.valid_to ? entry.valid_from : "")))),
       ...((said.names ?? []).length > 1 ? said.names.map((entry) => period(entry, element("span", {}, element("small", {}, t("called"), " "), entry.name))) : []),
-      ...(said.predecessors ?? []).map((one) => related(one, t("came from"))), ...(said.successors ?? []).map((one) => related(one, t("went over to")))))),
+      ...(said.predecessors ?? []).map((one) => related(one, t("came from"))), ...(said.successors ?? []).map((one) => related(one, t("went over to")))];
+      body.replaceChildren(...(lines.length ? [element("div", { class: "lines" }, ...lines)] : []));
+    }),
     empty: () => t("Nothing is known of before."),
   }),
   children: new Section("children", {
     load: () => everything(`${path}/children`, { on: address.wanted.on }),
     draw: once((found) => found, (found, body) => {
+      taught = new Set([unit, ...found].filter((one) => one && hasRooms(one)).map((one) => one.code));
       body.replaceChildren(...(found.length ? [element("p", { class: "soft num" }, nt("{n} unit", "{n} units", found.length)), element("div", { class: "lines", role: "list" }, ...found.map(childLine))] : []));
     }),
     empty: () => t("Nothing is below this unit on this day."),
   }),
   counts: new Section("counts", {
     load: () => get("/api/v1/organisation/counts", { unit: code, on: address.wanted.on, limit: 500 }),
-    draw: once((content) => content, (content, body) => body.replaceChildren(...countsTable(content, may("counts.write") && !address.wanted.on ? (row) => editCounts(row, () => parts.counts.refresh()) : null))),
+    draw: once((content) => content, (content, body) => body.replaceChildren(...countsTable(content, may("counts.write") && !address.wanted.on ? counting : null, (row) => editCounts(row, () => parts.counts.refresh())))),
     empty: () => t("No numbers have been reported yet."),
   }),
   changes: new Section("changes", {
