@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import orjson
 from hypothesis import given
@@ -73,7 +74,7 @@ def test_a_changed_field_names_its_entry_and_no_other(chain: list[Sealed], data:
     name = data.draw(
         st.sampled_from([each for each in Sealed._fields if each not in ("id", "previous", "hash")])
     )
-    other = data.draw(st.integers(0, 2**53) if name == "at_ms" else words)
+    other: Any = data.draw(st.integers(0, 2**53) if name == "at_ms" else words)
     touched = list(chain)
     touched[at] = chain[at]._replace(**{name: other})
     expected = [] if other == getattr(chain[at], name) else [at + 1]
@@ -141,7 +142,7 @@ def test_a_chain_cut_off_at_its_end_shows_by_the_noted_head_alone(
 
 @given(chains)
 def test_what_only_a_stranger_could_have_stored_is_a_break_and_no_crash(chain: list[Sealed]) -> None:
-    strange: list[dict[str, object]] = [{"text": b"raw"}, {"at_ms": 2**70}, {"hash": None}]
+    strange: list[dict[str, Any]] = [{"text": b"raw"}, {"at_ms": 2**70}, {"hash": None}]
     for each in strange:
         assert broken([chain[0]._replace(**each), *chain[1:]])[0] == 1
 
