@@ -168,6 +168,8 @@ def _tell(console: Console, settings: Settings, clock: str, accounts: list[DemoL
     places = {
         "Wall": (f"{address}/wall/main", "the province at a glance, made for 1920×1080"),
         "Operations": (f"{address}/ops", "alarms to acknowledge, nodes, quarantine"),
+        "Technicians": (f"{address}/tech", "every device: live values, charts, where the break is"),
+        "Schools": (f"{address}/school", "rooms, equipment, tickets and people of one school"),
         "API": (f"{address}/api/v1/openapi.json", "everything the pages use"),
         "Broker": (settings.mqtt_url, "the live mirror is below hub/live/"),
     }

@@ -12,6 +12,7 @@ export function gestures(chart, { ranged, back }) {
     const start = at - ((at - chart.start) / (chart.end - chart.start)) * length;
     ranged(Math.round(start), Math.round(start + length));
   };
+  const kept = () => (chart.end >= Date.now() - LEAST_MS ? chart.end : undefined); // what ends now goes on ending now
   const move = (share) => {
     const by = (chart.end - chart.start) * share;
     ranged(Math.round(chart.start + by), Math.round(chart.end + by));
@@ -50,7 +51,7 @@ export function gestures(chart, { ranged, back }) {
     zoom(event.deltaY > 0 ? WHEEL : 1 / WHEEL, chart.x.back(pixel(event)));
   }, { passive: false });
   node.addEventListener("keydown", (event) => {
-    const act = { "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), ArrowLeft: () => move(-0.25), ArrowRight: () => move(0.25), 0: back, Escape: back }[event.key];
+    const act = { "+": () => zoom(0.5, kept()), "=": () => zoom(0.5, kept()), "-": () => zoom(2, kept()), ArrowLeft: () => move(-0.25), ArrowRight: () => move(0.25), 0: back, Escape: back }[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     act();

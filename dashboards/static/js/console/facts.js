@@ -16,7 +16,7 @@ const REASONS = {
 };
 const QUALITIES = { stale: t("old value"), bad: t("doubtful") };
 
-export const SHAPE_OF = { born: "ok", stale: "minor", dead: "offline" };
+export const SHAPE_OF = { born: "ok", stale: "unknown", dead: "offline" };
 export const presenceName = (state) => PRESENCES[state] ?? NOTHING;
 export const reasonName = (reason) => REASONS[reason] ?? reason ?? "";
 export const qualityName = (quality) => QUALITIES[quality] ?? quality ?? "";

@@ -10,7 +10,7 @@ const LOOKS = 6;
 export const reasons = () => ({
   malformed: t("Not a readable Sparkplug message"), bad_topic: t("Topic breaks the rules"), unborn: t("Data without a birth"),
   unknown_alias: t("Alias that no birth named"), unknown_metric: t("Metric that no birth named"), wrong_datatype: t("Value of another datatype"),
-  unknown_datatype: t("Datatype that does not exist"), oversize: t("Message too large"), oversize_packet: t("Message too large"), bad_value: t("Value that cannot be stored"),
+  unknown_datatype: t("Datatype that does not exist"), oversize: t("Message too large"), oversize_packet: t("Packet too large, passed over"), bad_value: t("Value that cannot be stored"),
   bad_text: t("Text that is not UTF-8"), bad_properties: t("Broken properties"), bad_dataset: t("Broken data set"), bad_template: t("Broken template"),
   bad_state: t("Broken STATE message"), not_finite: t("Not a finite number"), too_many_devices: t("Too many devices of one edge node"),
   too_many_metrics: t("Too many metrics"), too_many_nodes: t("Too many edge nodes"), no_name: t("Metric without a name"),
