@@ -130,7 +130,9 @@ async def facets(session: AsyncSession, wanted: Wanted, district: str | None) ->
     places = {code: place or "" for code, place in await session.execute(codes)}
     counts = Counts(Counter(), Counter(), Counter(), Counter(), Counter(), Counter())
     # by place and link: one walk for both
-    anywhere = replace(wanted, linked=None).conditions()
+    anywhere = replace(wanted, linked=None, type=None).conditions()
+    if wanted.type is not None:
+        anywhere.append(Asset.type.concat("") == ("" if wanted.type == NONE else wanted.type))
     # an expression, or an index in this order would be preferred to the one that holds the searched text
     school_code = Asset.school_code.concat("") if wanted.words else Asset.school_code
     query = select(school_code, func.count(), func.count(Asset.node)).where(*anywhere)

@@ -22,7 +22,7 @@ class Asset(Base):
         Index("ix_asset_place", "school_code", "room_code", "id", "type", "status", "gaps", "node"),
         Index("ix_asset_facets", "type", "status", "gaps", "node", "school_code", "room_code", "search"),
         Index("ix_asset_gaps", "school_code", "gaps", "status"),
-        Index("ix_asset_name", "search", "id"),
+        Index("ix_asset_name", "search", "id", "node"),
         Index("ix_asset_type", "type", "school_code", "room_code", "id"),
         Index("ix_asset_status", "status", "school_code", "room_code", "id"),
         Index("ix_asset_changed_ms", "changed_ms", "id"),

@@ -14,7 +14,7 @@ INDICES = {
     "ix_asset_place": ("school_code", "room_code", "id", "type", "status", "gaps", "node"),
     "ix_asset_facets": ("type", "status", "gaps", "node", "school_code", "room_code", "search"),
     "ix_asset_gaps": ("school_code", "gaps", "status"),
-    "ix_asset_name": ("search", "id"),
+    "ix_asset_name": ("search", "id", "node"),
     "ix_asset_type": ("type", "school_code", "room_code", "id"),
     "ix_asset_status": ("status", "school_code", "room_code", "id"),
     "ix_asset_changed_ms": ("changed_ms", "id"),
