@@ -5,6 +5,7 @@ import { get } from "../console/api.js";
 import { Section } from "../tech/section.js";
 import { fieldName, unitKindName } from "./names.js";
 
+const LEAVES = ["school", "cec", "college"];
 // worst first: what has to be done stands on top
 const worst = (a, b) => (a.percent ?? 101) - (b.percent ?? 101) || b.total - a.total;
 const met = (one) => (one.met === null || one.met === undefined ? "unknown" : one.met ? "ok" : "minor");
@@ -40,7 +41,7 @@ export const completenessPart = (address, changed) => new Section("completeness"
       element("div", { class: "chip-links" }, ...missing(tree, unit)),
       element("div", { class: "lines", role: "list" }, ...[...tree.children].sort(worst).map((one) => element("div", { class: "line share-line", role: "listitem" },
         element("i", { class: `shape ${met(one)}`, role: "img", "aria-label": metName(one) }),
-        element("div", {}, one.kind === "school" ? element("a", { href: `/equipment?${new URLSearchParams({ unit: one.unit, complete: "false" })}` }, one.name ?? one.unit) : into(one), element("small", {}, " ", unitKindName(one.kind))),
+        element("div", {}, LEAVES.includes(one.kind) ? element("a", { href: `/equipment?${new URLSearchParams({ unit: one.unit, complete: "false" })}` }, one.name ?? one.unit) : into(one), element("small", {}, " ", unitKindName(one.kind))),
         element("div", { class: "num" }, one.total ? percent(one.complete, one.total) : NOTHING, element("small", {}, " ", t("{on} of {all}", { on: number(one.complete), all: number(one.total) }))),
         meter(one.percent, tree.target_percent),
         element("div", { class: "chip-links" }, ...missing(one, one.unit).slice(0, 3))))));

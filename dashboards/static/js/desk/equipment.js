@@ -15,6 +15,7 @@ import { unitField } from "./unit_field.js";
 
 const TYPING_MS = 220;
 const FILTERS = ["q", "unit", "school", "room", "district", "type", "status", "complete", "missing", "linked"];
+const SCHOOLS = ["school", "cec", "college"];
 const MOST_LABELS = 1000; // as many as the hub draws at once
 const root = byId("assets-list");
 const [search, panel] = ["search", "filters"].map(byId);
@@ -35,7 +36,7 @@ const list = new WindowedList(root, {
   empty: () => (FILTERS.some((name) => address.wanted[name]) ? t("No equipment fits. Take a filter away.") : t("The register is empty. Import a list, or add the first piece.")),
   counted(count, more) {
     text(byId("counted"), nt("{n} piece", "{n} pieces", count) + (more ? "+" : ""));
-    hidden(byId("labels"), names.kinds.get(within()) !== "school" || count > MOST_LABELS || !count);
+    hidden(byId("labels"), !SCHOOLS.includes(names.kinds.get(within())) || count > MOST_LABELS || !count);
   },
 });
 const unitName = (code) => names.units.get(code) ?? code;
@@ -147,7 +148,7 @@ const who = await visitor(() => list.fail({ status: 0 }));
 greet(who);
 hidden(byId("add"), !who.permissions.includes("assets.write"));
 hidden(byId("export"), !who.permissions.includes("assets.read"));
-byId("add").addEventListener("click", () => addAsset(names.kinds.get(within()) === "school" ? { school: within(), schoolName: names.units.get(within()) } : {}));
+byId("add").addEventListener("click", () => addAsset(SCHOOLS.includes(names.kinds.get(within())) ? { school: within(), schoolName: names.units.get(within()) } : {}));
 await learnTypes(); // rows say types by name
 if (within()) await get(at("/api/v1/organisation/units", within())).then(learnUnit, () => {});
 apply(history.state);

@@ -14,7 +14,7 @@ const REFRESH_MS = 10000;
 const address = new Address(["id", "kind"], () => show());
 let [kinds, who] = [[], null];
 const unit = unitField({ id: "unit", name: "unit", everywhere: t("everywhere I may") });
-const run = new ImportRun(() => past.refresh());
+const run = new ImportRun(() => past.refresh(), (kind) => kinds.find((one) => one.id === kind)?.columns ?? []);
 const MARK = { reading: "unknown", checked: "minor", applying: "unknown", applied: "ok", failed: "major", discarded: "none" };
 
 const past = new Section("past", {
@@ -57,7 +57,7 @@ function chooseKind(id) {
     node.tabIndex = on ? 0 : -1;
   }
   address.set({ kind: kind.id }, true);
-  const columns = (kind.columns ?? []).map((column) => (column.labels?.[language] ?? column.name) + (column.required ? " *" : ""));
+  const columns = (kind.id === "oneroster" ? [] : kind.columns).map((column) => (column.labels?.[language] ?? column.name) + (column.required ? " *" : ""));
   text(byId("columns"), columns.length ? t("Columns: {names}", { names: columns.join(", ") }) : "");
   for (const format of ["xlsx", "csv"]) {
     byId(`template-${format}`).href = at("/api/v1/imports/kinds", kind.id, `template.${format}`);

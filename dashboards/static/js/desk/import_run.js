@@ -1,6 +1,6 @@
 // One import: how far it is, what it would change row by row, what is wrong and how to mend it; applied or discarded.
 import { byId, element, hidden, text } from "../dom.js";
-import { NOTHING, locale, number, t } from "../words.js";
+import { NOTHING, language, locale, nt, number, t } from "../words.js";
 import { at, call, get, post } from "../console/api.js";
 import { Listing, button } from "../console/listing.js";
 import { ask } from "./asking.js";
@@ -16,33 +16,38 @@ const moving = (run) => run.state === "reading" || run.state === "applying";
 
 // The commonest mistakes in the visitor's language, by the code of the problem; others in the hub's own words.
 const MISTAKES = {
-  required: t("This cell is empty and must not be."), missing: t("This cell is empty and must not be."), duplicate: t("The same key stands in another row already."),
+  required: t("This cell is empty and must not be."), duplicate: t("The same key stands in another row already."), taken: t("The same key stands in another row already."),
   unknown_unit: t("There is no such unit, or you may not change it."), unknown_school: t("There is no such school, or you may not change it."), unknown_room: t("There is no such room in this school."),
-  unknown_type: t("There is no such type."), not_a_date: t("This is no date. Write it as 31/12/2025."), date: t("This is no date. Write it as 31/12/2025."),
-  not_a_number: t("This is no number."), number: t("This is no number."), too_long: t("This text is too long."), outside: t("You may not change this unit."), formula: t("Formulas are not carried out; write the value."),
+  beyond_own: t("You may not change this unit."), not_a_date: t("This is no date. Write it as 31/12/2025."), not_a_number: t("This is no number."), out_of_range: t("This is too large or too small."),
+  too_long: t("This text is too long."), bad_code: t("A code has no spaces and no slash."), formula: t("Formulas are not carried out; write the value."), in_the_future: t("This day is still to come."),
+  mixed_encoding: t("A letter here is not in the encoding of the rest of the file."), control_character: t("There is a character here that cannot be seen."),
+  unknown_column: t("These columns are not known and are left out."), before_acquired: t("This is before the day it was acquired."),
 };
 
-function problemLine(problem) {
-  const words = MISTAKES[problem.code];
-  return element("li", {}, element("b", {}, problem.column ?? ""), " ", element("span", { class: "code" }, problem.value === null || problem.value === undefined || problem.value === "" ? "" : "“" + said(problem.value) + "”"), " ",
+function problemLine(problem, column) {
+  const choices = column(problem.column)?.choices ?? [];
+  const words = problem.code === "unknown_choice" && choices.length ? t("Write one of: {words}", { words: choices.join(", ") }) : MISTAKES[problem.code];
+  return element("li", {}, element("b", {}, columnName(column, problem.column)), " ", element("span", { class: "code" }, problem.value === null || problem.value === undefined || problem.value === "" ? "" : "“" + said(problem.value) + "”"), " ",
     words ?? problem.message, problem.fix && !words ? element("small", {}, problem.fix) : "");
 }
 
-function row(item) {
+const columnName = (column, name) => column(name)?.labels?.[language] ?? name ?? "";
+
+function row(item, column) {
   return element("article", { class: `row import-row ${item.action}`, tabindex: "-1" }, element("i", { class: `shape ${MARK[item.action] ?? "unknown"}`, "aria-hidden": "true" }),
     element("div", { class: "num" }, t("row {n}", { n: number(item.row) }), element("small", {}, item.file ?? "")),
     element("div", {}, element("b", { class: "code" }, item.key || NOTHING), element("small", {}, ACTION[item.action] ?? item.action)),
-    element("div", {}, item.problems?.length ? element("ul", { class: "mistakes" }, ...item.problems.map(problemLine)) : "",
-      item.changes?.length ? element("ul", { class: "cell-changes" }, ...item.changes.map((one) => element("li", {}, element("b", {}, one.column), " ", ...(item.action === "new" ? [] : [element("s", {}, said(one.before)), " → "]), element("span", {}, said(one.after))))) : ""));
+    element("div", {}, item.problems?.length ? element("ul", { class: "mistakes" }, ...item.problems.map((one) => problemLine(one, column))) : "",
+      item.changes?.length ? element("ul", { class: "cell-changes" }, ...item.changes.map((one) => element("li", {}, element("b", {}, columnName(column, one.column)), " ", ...(item.action === "new" ? [] : [element("s", {}, said(one.before)), " → "]), element("span", {}, said(one.after))))) : ""));
 }
 
 export class ImportRun {
-  // done(): something was applied or discarded
-  constructor(done) {
-    Object.assign(this, { done, id: null, only: "", turn: 0 });
+  // done(): something was applied or discarded; columns(kind) -> its columns
+  constructor(done, columns) {
+    Object.assign(this, { done, columns, id: null, only: "", turn: 0 });
     this.list = new Listing("rows", {
       load: (cursor) => get(at("/api/v1/imports", this.id, "rows"), { only: this.only, cursor, limit: 100 }),
-      row, key: (item) => [item.file, item.row].join(":"), empty: () => (this.only ? t("No such row.") : t("Nothing would change.")),
+      row: (item) => row(item, (name) => this.columns(this.kind).find((one) => one.name === name)), key: (item) => [item.file, item.row].join(":"), empty: () => (this.only ? t("No such row.") : t("Nothing would change.")),
     });
   }
 
@@ -78,8 +83,9 @@ export class ImportRun {
   }
 
   draw(run) {
+    this.kind = run.kind;
     text(byId("run-title"), run.file);
-    text(byId("run-state"), [importKindName(run.kind), importStateName(run.state), sizeText(run.size, locale), run.encoding, run.by].filter(Boolean).join(" · "));
+    text(byId("run-state"), [importKindName(run.kind), importStateName(run.state), sizeText(run.size, locale), run.encoding, run.by, moving(run) && run.waiting ? nt("{n} import is before it", "{n} imports are before it", run.waiting) : ""].filter(Boolean).join(" · "));
     const bar = byId("run-progress");
     hidden(bar, !moving(run));
     if (run.total) Object.assign(bar, { max: run.total, value: run.done });

@@ -46,7 +46,7 @@ const schools = new Section("schools", {
   draw: once((items) => [filters.wanted.domain, items], (items, body) => {
     const domains = filters.wanted.domain ? [filters.wanted.domain] : DOMAINS;
     const sorted = [...items].sort((a, b) => a.fresh - b.fresh || a.name.localeCompare(b.name));
-    body.replaceChildren(element("div", { class: "wide-table", tabindex: "0", role: "region", "aria-label": t("Schools") }, element("table", { class: "sync-table" }, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, t("School")), ...domains.map((id) => element("th", { scope: "col" }, domainName(id))))),
+    body.replaceChildren(element("div", { class: "wide-table scroll", tabindex: "0", role: "region", "aria-label": t("Schools") }, element("table", { class: "sync-table" }, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, t("School")), ...domains.map((id) => element("th", { scope: "col" }, domainName(id))))),
       element("tbody", {}, ...sorted.map((school) => {
         const errors = [...new Set(school.domains.map((one) => one.error).filter(Boolean))];
         return element("tr", {}, element("th", { scope: "row" }, school.name, element("small", { class: "code" }, school.school), ...errors.map((error) => element("small", { class: "error" }, error))), ...domains.map((id) => cell(school.domains.find((one) => one.domain === id))));

@@ -13,7 +13,7 @@ export function unitField({ id, name, required, value = "", valueName = "", kind
   const list = element("ul", { id: `${id}-list`, class: "found-units", role: "listbox", hidden: "" });
   const box = element("div", { class: "unit-field" }, input, list);
   Object.assign(box, { focusable: input, focus: () => input.focus() });
-  let [found, active, typed, asked] = [[], -1, null, 0];
+  let [found, active, typed, asked, fresh] = [[], -1, null, 0, false];
 
   const close = () => {
     hidden(list, true);
@@ -33,6 +33,7 @@ export function unitField({ id, name, required, value = "", valueName = "", kind
     node.scrollIntoView({ block: "nearest" });
   });
   async function search() {
+    clearTimeout(typed);
     const mine = ++asked;
     const q = input.value.trim();
     let items = [];
@@ -52,12 +53,14 @@ export function unitField({ id, name, required, value = "", valueName = "", kind
       return node;
     }), ...(found.length ? [] : [element("li", { class: "soft" }, t("Nothing found."))]));
     active = found.length && q ? 0 : -1;
+    fresh = true;
     hidden(list, document.activeElement !== input);
     input.setAttribute("aria-expanded", String(!list.hidden));
     mark();
   }
   input.addEventListener("input", () => {
     box.dataset.code = "";
+    fresh = false;
     clearTimeout(typed);
     typed = setTimeout(search, TYPING_MS);
   });
@@ -70,7 +73,11 @@ export function unitField({ id, name, required, value = "", valueName = "", kind
   input.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && found.length) active = (active + step + found.length) % found.length;
-    else if (event.key === "Enter" && !list.hidden && found[active]) take(found[active]);
+    else if (event.key === "Enter" && !box.dataset.code && input.value.trim()) {
+      // whoever types fast and presses Enter means what is typed, not what was found before
+      if (fresh && found[active]) take(found[active]);
+      else search().then(() => found[0] && take(found[0]));
+    } else if (event.key === "Enter" && !list.hidden && found[active]) take(found[active]);
     else if (event.key === "Escape" && !list.hidden) close();
     else return;
     event.preventDefault();
