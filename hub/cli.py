@@ -20,7 +20,6 @@ from hub.commands.configured import configured
 from hub.commands.demo import demo
 from hub.commands.files import bring, give
 from hub.commands.people import tokens, users
-from hub.commands.records import import_province
 from hub.commands.tail import tail
 from hub.commands.telemetry import telemetry
 from hub.settings import SettingsError

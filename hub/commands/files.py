@@ -60,8 +60,8 @@ def give(
     from hub.imports.carrying import KINDS
 
     if kind not in KINDS or file.suffix not in ((".zip",) if kind == "oneroster" else (".csv", ".xlsx")):
-        print(f"error: the kind is one of {', '.join(KINDS)}; the file ends in .csv or .xlsx, OneRoster's in .zip",
-              file=sys.stderr)  # fmt: skip
+        print(f"error: the kind is one of {', '.join(KINDS)}; the file ends in .csv or .xlsx, oneroster's"
+              " in .zip", file=sys.stderr)  # fmt: skip
         raise typer.Exit(2)
     asyncio.run(_write(kind, file, unit))
 
@@ -116,13 +116,14 @@ async def _write(kind: str, file: Path, unit: str | None) -> None:
         async with database.read() as session:
             where = None if unit is None else scope(await load(session), unit, clock.today())
             if kind == "oneroster":
-                file.write_bytes(await oneroster.export(session, where, clock.today().isoformat()))
+                bundle = await oneroster.export(session, where, clock.today().isoformat())
+                await asyncio.to_thread(file.write_bytes, bundle)
                 return
             sheet = SHEETS[kind]
             rows = sheet.existing(session, where)
             csv = file.suffix == ".csv"
             parts = csv_parts(sheet.columns, rows) if csv else xlsx_parts(sheet.columns, rows, sheet.vi)
-            with file.open("wb") as out:  # noqa: ASYNC230  # a command has nothing else to do
+            with file.open("wb") as out:
                 async for part in parts:
                     out.write(part)
     finally:

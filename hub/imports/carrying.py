@@ -95,10 +95,11 @@ async def apply(session: AsyncSession, whole: Whole, by: By, origin: str, tell: 
     before = 0
     for plan in whole.plans:
         if plan.changes:
-            start = before
-            await plan.sheet.apply(
-                session, plan.changes, by, lambda done, start=start: tell(start + done, total)
-            )  # type: ignore[misc]
+
+            def told(done: int, start: int = before) -> None:
+                tell(start + done, total)
+
+            await plan.sheet.apply(session, plan.changes, by, told)
             before += len(plan.changes)
     await heard(session, {pair for plan in whole.plans for pair in plan.touched}, by.now_ms, origin)
 

@@ -24,8 +24,10 @@ class Coverage:
 
     @property
     def percent(self) -> float | None:
-        """The share of fresh schools with one decimal, rounded down; None without schools."""
-        return None if self.total == 0 else self.fresh * 1000 // self.total / 10
+        """The share of fresh schools with one decimal, 100 only if it is all; None without schools."""
+        if self.total == 0 or self.met:
+            return 100.0 if self.total else None
+        return min(99.9, round(100 * self.fresh / self.total, 1))
 
     @property
     def met(self) -> bool | None:

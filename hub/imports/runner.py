@@ -26,6 +26,7 @@ from hub.errors import Problem
 from hub.imports import carrying, service
 from hub.imports.tables import ImportRun
 from hub.sheets import By, FileTrouble
+from hub.web.principal import Schools
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class Runner:
 
     def _by(self, run: ImportRun) -> By:
         own: Any = {name: None if codes is None else frozenset(codes) for name, codes in run.roles}
-        scope = None if run.scope is None else frozenset(run.scope)
+        scope: Schools = None if run.scope is None else frozenset(run.scope)
         return By(run.by, run.account_id, scope, own, self._now_ms(), self._today())
 
 

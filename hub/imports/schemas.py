@@ -136,7 +136,7 @@ class DomainCoverage(BaseModel):
 
 
 class CoverageOut(BaseModel):
-    """How many schools share data (T08, T13); `percent` is never rounded up."""
+    """How many schools share data (T08, T13); `percent` is 100 only if it is all of them."""
 
     fresh: int
     total: int
