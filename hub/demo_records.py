@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from devices import province
-from hub.accounts.service import create_demo_accounts
+from hub.accounts.demo import create_demo_accounts
 from hub.broker import LOOPBACK_HOSTS
 from hub.clock import today
 from hub.database import Database, migrate

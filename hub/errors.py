@@ -65,10 +65,34 @@ class Unauthenticated(Problem):
     status, kind, title = 401, "not-authenticated", "Log in or send a token"
 
 
+class SecondFactorRequired(Unauthenticated):
+    """The password is right; a code of the second factor is still to come."""
+
+    kind, title = "second-factor-required", "A code of the second factor is needed"
+
+
+class WrongCode(Unauthenticated):
+    """A code of the second factor is wrong, too old, or was used before."""
+
+    kind, title = "wrong-code", "The code is wrong or was used before"
+
+
+class WeakPassword(Invalid):
+    """A new password is too easy to guess."""
+
+    kind, title = "weak-password", "The password is too easy to guess"
+
+
 class Forbidden(Problem):
     """The asker is known and may not do this."""
 
     status, kind, title = 403, "not-permitted", "This account may not do that"
+
+
+class PasswordChangeRequired(Forbidden):
+    """The password is a temporary one; until it is changed nothing else is permitted."""
+
+    kind, title = "password-change-required", "Change the temporary password first"
 
 
 class CrossSite(Forbidden):

@@ -81,7 +81,21 @@ class TelemetrySettings(BaseModel):
         return self
 
 
-SECTIONS: dict[str, type[BaseModel]] = {"ingest": IngestSettings, "telemetry": TelemetrySettings}
+class AccountSettings(BaseModel):
+    """How long logins last, and the key of second factors (section `[accounts]`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    session_idle_minutes: int = Field(720, ge=5, le=43_200)
+    session_longest_hours: int = Field(168, ge=1, le=8_760)
+    key_file: Path | None = None
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "accounts": AccountSettings,
+    "ingest": IngestSettings,
+    "telemetry": TelemetrySettings,
+}
 
 
 class Settings(BaseSettings):
@@ -116,6 +130,7 @@ class Settings(BaseSettings):
     map_geojson: Path | None = None
     demo: bool = False
     demo_token: SecretStr | None = None
+    accounts: AccountSettings = Field(default_factory=AccountSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     oidc: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
 from hub.accounts import service
-from hub.accounts.rules import permissions_of
+from hub.accounts.rules import SESSION_ENDS, SessionEnds, permitted, within
 from hub.accounts.service import Credential, TokenKind
 from hub.database import Database
 from hub.web.principal import PERMISSIONS, PermissionName, Principal, Schools
@@ -27,10 +27,16 @@ class Authenticator:
     """
 
     def __init__(
-        self, database: Database, subtree: Subtree, now_ms: Callable[[], int], demo_token: str | None = None
+        self,
+        database: Database,
+        subtree: Subtree,
+        now_ms: Callable[[], int],
+        demo_token: str | None = None,
+        ends: SessionEnds = SESSION_ENDS,
     ) -> None:
         self._database = database
         self._subtree = subtree
+        self.ends = ends
         self._now_ms = now_ms
         self._demo_token = demo_token.encode() if demo_token else None
 
@@ -58,33 +64,42 @@ class Authenticator:
         now_ms = self._now_ms()
         async with self._database.read() as session:
             found = await service.credential(session, secret, now_ms)
-            if found is None or found.token.kind not in kinds:
+            if found is None or found.token.kind not in kinds or self._ended(found, now_ms):
                 return None
             principal = await self._principal(session, found)
-        later_ms = service.extended_ms(found.token, now_ms)
-        if later_ms is not None:
+        token = found.token
+        if self.ends.worth_noting(token.last_used_ms, now_ms):
+            end_ms = self.ends.of(token.created_ms, now_ms) if token.kind == "session" else token.expires_ms
             async with self._database.write() as session:
-                await service.extend(session, found.token.id, later_ms)
+                await service.touch(session, token.id, now_ms, end_ms)
         return principal
 
+    def _ended(self, found: Credential, now_ms: int) -> bool:
+        """Whether a session has ended by settings that are stricter than when it was opened."""
+        token = found.token
+        used_ms = token.last_used_ms or token.created_ms
+        return token.kind == "session" and self.ends.of(token.created_ms, used_ms) <= now_ms
+
     async def _principal(self, session: AsyncSession, found: Credential) -> Principal:
-        permissions: dict[PermissionName, Schools] = {}
-        for role, unit_code in found.grants:
-            where = await self._subtree(session, unit_code)
-            for name in permissions_of(role):
-                before = permissions.get(name, frozenset())
-                permissions[name] = None if before is None or where is None else before | where
-        account = found.account
-        kind: TokenKind = (
-            "session" if found.token.kind == "session" else "wall" if found.token.kind == "wall" else "api"
-        )
+        account, token = found.account, found.token
+        permissions = await self._permitted(session, found.grants)
+        if found.own is not None:
+            own = await self._permitted(session, (found.own,))
+            permissions = within(own, permissions) if account else own
+        kind: TokenKind = "session" if token.kind == "session" else "wall" if token.kind == "wall" else "api"
         return Principal(
-            name=account.username if account else found.token.name,
-            display_name=account.name if account else found.token.name,
+            name=account.username if account else token.name,
+            display_name=account.name if account else token.name,
             kind=kind,
             permissions=permissions,
-            roles=found.grants,
+            roles=(found.own,) if found.own else found.grants,
             language=account.language if account else "vi",
             account_id=account.id if account else None,
-            token_id=found.token.id,
+            token_id=token.id,
+            must_change_password=account is not None and kind == "session" and account.must_change_password,
         )
+
+    async def _permitted(
+        self, session: AsyncSession, grants: tuple[tuple[str, str], ...]
+    ) -> dict[PermissionName, Schools]:
+        return permitted([(role, await self._subtree(session, unit)) for role, unit in grants])

@@ -48,5 +48,5 @@ def needs_new_hash(password_hash: str) -> bool:
 def _verify(password: str, password_hash: str | None) -> bool:
     with suppress(VerificationError, InvalidHashError):
         _hasher.verify(password_hash or _NOBODY, password)
-        return password_hash is not None
+        return bool(password_hash)
     return False

@@ -1,11 +1,11 @@
-"""Roles and what they permit, and how often one may try a password; pure."""
+"""Roles and what they permit, who may give them, and what a password must be; pure."""
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from hub.web.principal import PERMISSIONS, PermissionName
+from hub.folding import folded
+from hub.web.principal import PERMISSIONS, PermissionName, Schools
 
 _WATCH: frozenset[PermissionName] = frozenset(
     {
@@ -71,64 +71,126 @@ def permissions_of(role: str) -> frozenset[PermissionName]:
     return WALL_PERMISSIONS if role == WALL_ROLE else ROLES.get(role, frozenset())
 
 
+HOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "administrator": "/org",
+        "operations": "/ops",
+        "technician": "/tech",
+        "school_admin": "/school",
+        "contributor": "/sync",
+        "budget_viewer": "/equipment",
+        "inspector": "/org",
+    }
+)
+"""The page that is useful to a role on the first day."""
+NO_ROLE_HOME = "/account"
+
+
+def home_of(roles: Iterable[str]) -> str:
+    """Gives the page to land on: that of the role which permits most, in the order of `ROLES`."""
+    held = set(roles)
+    return next((HOMES[role] for role in ROLES if role in held), NO_ROLE_HOME)
+
+
+def permitted(grants: Iterable[tuple[str, Schools]]) -> dict[PermissionName, Schools]:
+    """Gives what roles permit where, each role given with the units it reaches."""
+    found: dict[PermissionName, Schools] = {}
+    for role, where in grants:
+        for name in permissions_of(role):
+            found[name] = joined(found.get(name, frozenset()), where)
+    return found
+
+
+def joined(one: Schools, other: Schools) -> Schools:
+    """Gives the units of both."""
+    return None if one is None or other is None else one | other
+
+
+def shared(one: Schools, other: Schools) -> Schools:
+    """Gives the units that are in both."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def within(
+    own: Mapping[PermissionName, Schools], limit: Mapping[PermissionName, Schools]
+) -> dict[PermissionName, Schools]:
+    """Gives what is permitted by both: a token never permits more than its account has."""
+    both = {name: shared(own[name], limit[name]) for name in own.keys() & limit.keys()}
+    return {name: where for name, where in both.items() if where is None or where}
+
+
+def covers(where: Schools, other: Schools) -> bool:
+    """Tells whether units reach at least as far as others."""
+    return where is None or (other is not None and other <= where)
+
+
+def may_grant(own: Mapping[PermissionName, Schools], role: str, where: Schools) -> bool:
+    """Tells whether somebody may give (or take) a role that reaches `where`: only what they have themselves.
+
+    A role that permits nothing, as one of a newer version, is given by nobody but who may do everything.
+    """
+    names = permissions_of(role) or PERMISSIONS
+    return all(name in own and covers(own[name], where) for name in names)
+
+
+MIN_PASSWORD_CHARACTERS = 10
+MAX_PASSWORD_CHARACTERS = 256
+_MIN_DIFFERENT_CHARACTERS = 5
+_OFTEN_GUESSED = ("password", "matkhau", "qwerty", "123456789", "tayninh", "smartclassroom")
+
+
+def password_fault(password: str, username: str = "") -> str:
+    """Says what makes a password too easy to guess; empty if nothing."""
+    plain = folded(password).replace(" ", "")
+    if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
+        return f"it does not have {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters"
+    if len(set(plain)) < _MIN_DIFFERENT_CHARACTERS:
+        return f"it has fewer than {_MIN_DIFFERENT_CHARACTERS} different characters"
+    rest = plain
+    for word in filter(None, (folded(username), *_OFTEN_GUESSED)):
+        rest = rest.replace(word, "")
+    if len(rest) < MIN_PASSWORD_CHARACTERS // 2:
+        return "little is left of it without the user name and words that everybody tries"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """After `free` failures each further one doubles the wait, from 1 s up to `limit_s`."""
+class SessionEnds:
+    """When login sessions end: unused for `idle_ms`, or `longest_ms` after the login in any case."""
 
-    free: int
-    limit_s: int
+    idle_ms: int = 12 * 3_600_000
+    longest_ms: int = 7 * 24 * 3_600_000
+
+    def of(self, created_ms: int, used_ms: int) -> int:
+        """Gives the end of a session that was used last at `used_ms`."""
+        return min(used_ms + self.idle_ms, created_ms + self.longest_ms)
+
+    def worth_noting(self, last_used_ms: int | None, now_ms: int) -> bool:
+        """Tells whether a use is worth noting: it costs a write, so not every request."""
+        return last_used_ms is None or now_ms - last_used_ms >= min(_TOUCH_MS, self.idle_ms // 10)
 
 
-PER_PAIR = Allowance(free=5, limit_s=300)
-PER_ADDRESS = Allowance(free=30, limit_s=300)
-# a stranger must not be able to lock a person out for long from many addresses
-PER_ACCOUNT = Allowance(free=50, limit_s=30)
+SESSION_ENDS = SessionEnds()
+_TOUCH_MS = 300_000
 
-_FORGET_MS = 3_600_000
+TOTP_STEP_S = 30
+_RECOVERY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-class LoginThrottle:
-    """Remembers failed logins by account, by address and by both, at most `size` of each kind."""
+def recovery_code(choose: Callable[[str], str]) -> str:
+    """Makes a code of 16 characters (79 bits) in fours, without those that look alike."""
+    letters = "".join(choose(_RECOVERY_ALPHABET) for _ in range(16))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
 
-    def __init__(self, size: int = 10_000) -> None:
-        self._size = size
-        self._failures: tuple[OrderedDict[str, tuple[int, int]], ...] = (
-            OrderedDict(),
-            OrderedDict(),
-            OrderedDict(),
-        )
 
-    def wait_s(self, username: str, address: str, now_ms: int) -> int:
-        """Gives the whole seconds to wait before the next try; 0 is now."""
-        until_ms = now_ms
-        for table, key, allowance in self._tables(username, address):
-            count, last_ms = table.get(key, (0, 0))
-            if count > allowance.free and now_ms - last_ms < _FORGET_MS:
-                pause_s = min(allowance.limit_s, 2 ** min(count - allowance.free - 1, 16))
-                until_ms = max(until_ms, last_ms + pause_s * 1000)
-        return -(-(until_ms - now_ms) // 1000)
+def plain_code(code: str) -> str:
+    """Gives a code as it counts: without spaces and dashes, in small letters."""
+    return "".join(letter for letter in code.lower() if letter.isalnum())
 
-    def failed(self, username: str, address: str, now_ms: int) -> None:
-        """Notes a failed try; the least recently failed are forgotten when there are too many."""
-        for table, key, _ in self._tables(username, address):
-            count, last_ms = table.pop(key, (0, 0))
-            table[key] = (count + 1 if now_ms - last_ms < _FORGET_MS else 1, now_ms)
-            if len(table) > self._size:
-                table.popitem(last=False)
 
-    def succeeded(self, username: str, address: str) -> None:
-        """Forgets the failures of this account from this address, and takes the last one back elsewhere."""
-        for table, key, allowance in self._tables(username, address):
-            count, last_ms = table.pop(key, (0, 0))
-            if allowance is not PER_PAIR and count > 1:
-                table[key] = (count - 1, last_ms)
-
-    def _tables(
-        self, username: str, address: str
-    ) -> list[tuple[OrderedDict[str, tuple[int, int]], str, Allowance]]:
-        pairs, addresses, accounts = self._failures
-        return [
-            (pairs, f"{username}\n{address}", PER_PAIR),
-            (addresses, address, PER_ADDRESS),
-            (accounts, username, PER_ACCOUNT),
-        ]
+def steps_near(now_ms: int) -> tuple[int, int, int]:
+    """Gives the steps whose codes are accepted: now and one to each side, for clocks that differ."""
+    now = now_ms // 1000 // TOTP_STEP_S
+    return now - 1, now, now + 1

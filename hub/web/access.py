@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
 
-from hub.errors import CrossSite, Forbidden, Unauthenticated
+from hub.errors import CrossSite, Forbidden, PasswordChangeRequired, Unauthenticated
 from hub.web.principal import PERMISSIONS, PermissionName, Principal
 
 Authenticate: TypeAlias = Callable[[HTTPConnection], Awaitable[tuple[Principal, bool] | None]]
@@ -41,6 +41,10 @@ class permission:  # noqa: N801 - reads as the declaration it is
 
     async def __call__(self, request: Request) -> Principal:
         principal = await authenticated(request)
+        if principal.must_change_password and self.name != "account.self":
+            raise PasswordChangeRequired(
+                "the password is a temporary one", fix="change it by POST /api/v1/account/password"
+            )
         if not principal.may(self.name):
             raise Forbidden(
                 f"{principal.name} lacks the permission {self.name}", fix="ask an administrator for it"

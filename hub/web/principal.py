@@ -51,6 +51,7 @@ class Principal:
     language: str = "vi"
     account_id: int | None = None
     token_id: int | None = None
+    must_change_password: bool = False
 
     def may(self, permission: PermissionName, school: str | None = None) -> bool:
         """Tells whether this is permitted: anywhere at all, or in the given school."""

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from hub.accounts import service
+from hub.accounts.demo import create_demo_accounts
 from hub.accounts.passwords import hash_password, password_matches
-from hub.accounts.rules import ROLES
+from hub.accounts.rules import ROLES, SESSION_ENDS, SessionEnds
 from hub.accounts.tables import AccessToken, Account, Grant
 from hub.database import Database
 from hub.errors import Conflict, Invalid
@@ -28,7 +29,7 @@ async def test_demo_accounts_are_one_per_role_and_follow_the_seed(database: Data
     for seed in (7, 7, 8):
         async with database.write() as session:
             root = root_of_list()
-            made.append(await service.create_demo_accounts(session, seed, root_code=root, school_code=school))
+            made.append(await create_demo_accounts(session, seed, root_code=root, school_code=school))
     assert made[0] == made[1] != made[2]
     assert [demo.role for demo in made[0]] == list(ROLES)
     assert len({demo.password for demo in made[0]}) == len(ROLES)
@@ -69,7 +70,8 @@ async def test_tokens_end_and_their_secrets_are_nowhere(database: Database, scho
         assert secret not in {str(value) for value in vars(stored).values()}
         found = await service.credential(session, secret, T0)
         assert found is not None
-        assert found.grants == (("inspector", school),)
+        assert found.own == ("inspector", school)
+        assert found.grants == ()
         assert await service.credential(session, secret, T0 + 1_000) is None
         assert await service.credential(session, secret + "x", T0) is None
         await service.forget_ended(session, T0 + 1_000)
@@ -79,22 +81,32 @@ async def test_tokens_end_and_their_secrets_are_nowhere(database: Database, scho
             await service.create_token(session, "api", "ci", T0, role="inspector", unit_code="nowhere")
 
 
-async def test_sessions_in_use_last_until_their_longest(database: Database, school: str) -> None:
+def test_sessions_in_use_last_until_their_longest() -> None:
+    ends = SessionEnds(idle_ms=2 * HOUR_MS, longest_ms=10 * HOUR_MS)
+    assert ends.of(T0, T0) == T0 + 2 * HOUR_MS
+    assert ends.of(T0, T0 + 5 * HOUR_MS) == T0 + 7 * HOUR_MS
+    assert ends.of(T0, T0 + 9 * HOUR_MS) == T0 + 10 * HOUR_MS
+    assert ends.worth_noting(None, T0)
+    assert not ends.worth_noting(T0, T0 + 60_000)
+    assert ends.worth_noting(T0, T0 + 300_000)
+
+
+async def test_a_new_password_ends_sessions_and_too_many_end_the_oldest(
+    database: Database, school: str
+) -> None:
     async with database.write() as session:
         await service.create_account(session, "lan", "Lê Lan", "một-mật-khẩu", [("operations", school)])
         account = await service.find_account(session, "lan")
         assert account is not None
-        secret = await service.log_in(session, account, T0)
-        found = await service.credential(session, secret, T0)
-        assert found is not None
-        assert service.extended_ms(found.token, T0 + HOUR_MS - 1) is None
-        assert service.extended_ms(found.token, T0 + HOUR_MS) == T0 + HOUR_MS + service.SESSION_MS
-        await service.extend(session, found.token.id, T0 + service.SESSION_LONGEST_MS)
-        await session.refresh(found.token)
-        assert service.extended_ms(found.token, T0 + service.SESSION_LONGEST_MS - 1) is None
-        assert await service.set_password(session, "lan", "mật-khẩu-mới")
-        assert await service.credential(session, secret, T0) is None
-        assert not await service.set_password(session, "nobody", "mật-khẩu-mới")
+        secrets = [await service.log_in(session, account, T0 + n) for n in range(service.MAX_SESSIONS + 2)]
+        assert await service.credential(session, secrets[1], T0) is None
+        assert await service.credential(session, secrets[2], T0) is not None
+        listed = await service.list_sessions(session, account.id, T0, after=None, limit=1000)
+        assert len(listed) == service.MAX_SESSIONS
+        await service.set_password(session, account.id, "x", temporary=True, keep=listed[0].id)
+        assert await service.credential(session, secrets[-1], T0) is not None
+        assert await service.credential(session, secrets[-2], T0) is None
+        assert await service.credential(session, secrets[-1], T0 + SESSION_ENDS.longest_ms) is None
 
 
 async def test_a_password_matches_itself_only() -> None:
@@ -105,3 +117,4 @@ async def test_a_password_matches_itself_only() -> None:
     assert not await password_matches("", stored)
     assert not await password_matches("đúng-mật-khẩu", None)
     assert not await password_matches("đúng-mật-khẩu", "not a hash")
+    assert not await password_matches("\x00nobody", "")
