@@ -24,6 +24,7 @@ from devices.kind import DeviceKind, kinds
 from devices.province import schools
 from edge_agents.connection import MqttSettings
 from simulators.clock import ClockError, SchoolClock, parse_clock
+from simulators.inventory import write_plan
 from simulators.province import epoch_ms
 from simulators.scenario import FaultKind, Scenario, ScenarioError, load_scenario
 from simulators.simulation import Options, Simulation, SimulationError
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--record", type=Path, metavar="FILE", help="write down what was produced, for `hub telemetry verify`"
     )
+    add("--plan", type=Path, metavar="FILE", help="write down what the schools hold (JSON), and end")
     add("--record-samples", action="store_true", help="with --record: every sample, not only totals")
     add("--data-dir", type=Path, default=Path("data/schools"), metavar="DIR", help="for the nodes' outboxes")
     add("--poll-s", type=float, default=2.0, metavar="S", help="seconds between two polls of a device [2]")
@@ -220,6 +222,9 @@ def command(argv: list[str]) -> int:
     if wrong := list(_wrong_numbers(arguments)):
         sys.stderr.write("\n".join(wrong) + "\n")
         return WRONG
+    if arguments.plan is not None:
+        write_plan(schools(arguments.schools), arguments.seed, arguments.rooms_per_school, arguments.plan)
+        return DONE
     try:
         clock = parse_clock(arguments.clock, epoch_ms())
         default = "none" if arguments.changes_per_s else DEFAULT_SCENARIO

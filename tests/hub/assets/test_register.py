@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from typing import Any
 
 from hub.assets import service
 from hub.assets.tables import Asset
@@ -88,7 +89,7 @@ async def test_a_school_neither_sees_nor_guesses_another_schools_equipment(regis
         ("POST", "/assets/{}/repair"), ("POST", "/assets/{}/return"), ("GET", "/assets/{}/history"),
         ("GET", "/assets/{}/documents"),
     ):  # fmt: skip
-        body = {} if method == "GET" else {"json": {}}
+        body: dict[str, Any] = {} if method == "GET" else {"json": {}}
         there, nowhere = [
             await register.ask(method, path.format(each), 404, **body) for each in (theirs["id"], 999_999)
         ]
