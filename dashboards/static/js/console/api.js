@@ -69,7 +69,9 @@ export function greet(who) {
   document.getElementById("who").textContent = who.name;
   for (const place of document.querySelectorAll(".places [data-needs], .more-places [data-needs]")) {
     place.hidden = !place.dataset.needs.split(" ").some((need) => who.permissions.includes(need));
-    if (place.pathname === location.pathname) place.setAttribute("aria-current", "page");
+    if (place.pathname !== location.pathname) continue;
+    place.setAttribute("aria-current", "page");
+    if (place.parentNode.matches(".places")) place.scrollIntoView({ block: "nearest", inline: "center" }); // the strip is long on a telephone
   }
   const more = document.querySelector(".more-places");
   if (more) {

@@ -42,7 +42,7 @@ function head(said) {
   document.title = said.name;
 }
 
-const roomLine = (room) => element("a", { class: "line room-row", href: roomAddress(room) }, stateMark(room.status), element("div", {}, element("b", {}, roomCalled(room)), element("small", {}, " ", room.code)),
+const roomLine = (room) => element("a", { class: "line room-row", href: roomAddress(room) }, stateMark(room.status), element("div", {}, element("b", {}, roomCalled(room)), element("small", {}, " ", room.name ? room.code : "")),
   element("div", {}, roomType(room.type), element("small", {}, " ", seatsText(room.seats))), element("div", { class: "num" }, deviceFigures(room.status), element("small", {}, " ", room.opening?.length ? openingText(room.opening) : "")), alarmFigures(room.status));
 
 const person = (account) => element("div", { class: "line person" }, element("div", {}, element("b", {}, account.name || account.username), element("small", {}, " ", account.username)),

@@ -20,7 +20,7 @@ const detail = () => (asked ??= get(path, { on: address.wanted.on }).finally(() 
 const may = (permission) => who?.permissions.includes(permission);
 const counting = (row) => taught.has(row.unit); // only where there are pupils are they counted
 const fact = (label, value) => element("div", { class: "fact" }, element("dt", {}, label), element("dd", {}, value || NOTHING));
-const span = ({ valid_from: from, valid_to: to }) => [dayText(from), to ? dayText(to) : t("today")].join(" – ");
+const span = ({ valid_from: from, valid_to: to }) => [from ? dayText(from) : "…", to ? dayText(to) : t("today")].join(" – ");
 
 function head(said) {
   unit = said;
