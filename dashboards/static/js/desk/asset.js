@@ -118,9 +118,9 @@ const EVENTS = {
 };
 const past = new Section("history", {
   load: () => get(api("history"), { limit: 100 }),
-  draw: once(({ items }) => items, ({ items }, body) => body.replaceChildren(element("ol", { class: "events" }, ...items.map((event) => element("li", {},
+  draw: once(({ items }) => items, ({ items }, body) => body.replaceChildren(...(items.length ? [element("ol", { class: "events" }, ...items.map((event) => element("li", {},
     element("time", { class: "num" }, dayText(event.on)), element("div", {}, element("b", {}, EVENTS[event.kind] ?? event.kind), element("small", {}, " ", event.by), ...(event.text ? [element("p", {}, event.text)] : []),
-      ...[difference(event.before, event.after)].filter(Boolean))))))),
+      ...[difference(event.before, event.after)].filter(Boolean)))))] : []))),
   empty: () => t("Nothing has happened yet."),
 });
 

@@ -18,7 +18,7 @@ const moving = (run) => run.state === "reading" || run.state === "applying";
 const MISTAKES = {
   required: t("This cell is empty and must not be."), duplicate: t("The same key stands in another row already."), taken: t("The same key stands in another row already."),
   unknown_unit: t("There is no such unit, or you may not change it."), unknown_school: t("There is no such school, or you may not change it."), unknown_room: t("There is no such room in this school."),
-  beyond_own: t("You may not change this unit."), not_a_date: t("This is no date. Write it as 31/12/2025."), not_a_number: t("This is no number."), out_of_range: t("This is too large or too small."),
+  outside: t("There is no such unit, or you may not change it."), beyond_own: t("You may not change this unit."), not_a_date: t("This is no date. Write it as 31/12/2025."), not_a_number: t("This is no number."), out_of_range: t("This is too large or too small."),
   too_long: t("This text is too long."), bad_code: t("A code has no spaces and no slash."), formula: t("Formulas are not carried out; write the value."), in_the_future: t("This day is still to come."),
   mixed_encoding: t("A letter here is not in the encoding of the rest of the file."), control_character: t("There is a character here that cannot be seen."),
   unknown_column: t("These columns are not known and are left out."), before_acquired: t("This is before the day it was acquired."),

@@ -68,7 +68,7 @@ const own = (source, ...rest) => at("/api/v1/sync/sources", String(source.id), .
 
 const sources = new Section("sources", {
   load: () => get("/api/v1/sync/sources", { limit: 200 }),
-  draw: once(({ items }) => items, ({ items }, body) => body.replaceChildren(element("ul", { class: "lines" }, ...items.map((source) => {
+  draw: once(({ items }) => items, ({ items }, body) => body.replaceChildren(...items.map((source) => {
     const said = element("small", { class: "error", role: "status" }, source.error ?? "");
     const act = (make) => async () => {
       try {
@@ -77,7 +77,7 @@ const sources = new Section("sources", {
         said.textContent = refusal(problem);
       }
     };
-    return element("li", { class: "line source-line" }, element("i", { class: `shape ${source.enabled === false ? "none" : source.error ? "major" : source.last_success_ms ? "ok" : "unknown"}`, "aria-hidden": "true" }),
+    return element("div", { class: "line source-line" }, element("i", { class: `shape ${source.enabled === false ? "none" : source.error ? "major" : source.last_success_ms ? "ok" : "unknown"}`, "aria-hidden": "true" }),
       element("div", {}, element("b", {}, source.name), element("small", {}, " ", [importKindName(source.kind), source.unit_name ?? source.unit].join(" · ")), element("small", { class: "code" }, source.location), said),
       element("div", { class: "num" }, source.last_success_ms ? t("fetched {time}", { time: moment(source.last_success_ms, Date.now()) }) : t("never fetched"), element("small", {}, t("every {age}", { age: age(source.every_s * 1000) }))),
       element("div", { class: "acts" }, ...(may() ? [
@@ -85,7 +85,7 @@ const sources = new Section("sources", {
         button(t("Change"), "quiet", act(() => ask({ title: t("Change the source"), submit: t("Save"), fields: FIELDS(source).filter((field) => field.name !== "kind" && field.name !== "unit"), answer: (values) => call("PATCH", own(source), sent(values)) }))),
         button(t("Delete"), "quiet", act(() => ask({ title: t("Delete this source?"), subject: source.name, submit: t("Delete"), kind: "grave", answer: () => call("DELETE", own(source)) }))),
       ] : [])));
-  })))),
+  }))),
   empty: () => t("Nothing is fetched by the clock. Files can be sent by hand under Import."),
 });
 
