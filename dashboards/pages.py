@@ -28,6 +28,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE_OF = {
     "/": "landing.html",
     "/login": "login.html",
+    "/trust": "trust.html",
     "/ops": "ops.html",
     "/tech": "tech_devices.html",
     "/tech/device/{group}/{node}/{device}": "tech_device.html",

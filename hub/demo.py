@@ -20,6 +20,8 @@ from rich.table import Table
 
 from devices import province
 from hub.broker import LOOPBACK_HOSTS, port_is_free, unused_port
+from hub.certificates.hosts import addresses
+from hub.certificates.serving import address, trusted
 from hub.clock import LOCAL_TIME
 from hub.demo_children import broker_folder, broker_name, demo_children
 from hub.demo_records import DemoLogin, prepare
@@ -47,6 +49,7 @@ class DemoOptions:
     seed: int = 1
     scenario: str | None = None
     clock: str | None = None
+    tls: bool = False
 
 
 class DemoFailed(Exception):
@@ -80,6 +83,9 @@ def demo_settings(options: DemoOptions) -> Settings:
     return load_settings(
         http_host=host,
         http_port=http_port,
+        http_redirect_port=None,
+        public_url="",
+        tls="own" if options.tls else "off",
         mqtt_url=f"mqtt://127.0.0.1:{mqtt_port}",
         data_dir=data_dir,
         database_url=f"sqlite+aiosqlite:///{data_dir}/hub.db",
@@ -136,8 +142,12 @@ async def _start(
         crew.start(children["ingest"])
         crew.start(children["control"])
         crew.start(children["web"])
-        await _until(lambda: http_problem(f"{_address(settings)}/readyz"), children["web"], READY_WITHIN_S)
-        console.print(f"[green]✓[/] Hub ready on {_address(settings)}")
+        await _until(
+            lambda: http_problem(f"{address(settings)}/readyz", trusted(settings)),
+            children["web"],
+            READY_WITHIN_S,
+        )
+        console.print(f"[green]✓[/] Hub ready on {address(settings)}")
         crew.start(children["schools"])
         heard = SchoolsHeard({school.code for school in province.schools(schools)})
 
@@ -164,13 +174,13 @@ async def _start(
 
 def _tell(console: Console, settings: Settings, clock: str, accounts: list[DemoLogin]) -> None:
     """Prints where to look and who to be."""
-    address = _address(settings)
+    here = address(settings)
     places = {
-        "Wall": (f"{address}/wall/main", "the province at a glance, made for 1920×1080"),
-        "Operations": (f"{address}/ops", "alarms to acknowledge, nodes, quarantine"),
-        "Technicians": (f"{address}/tech", "every device: live values, charts, where the break is"),
-        "Schools": (f"{address}/school", "rooms, equipment, tickets and people of one school"),
-        "API": (f"{address}/api/v1/openapi.json", "everything the pages use"),
+        "Wall": (f"{here}/wall/main", "the province at a glance, made for 1920×1080"),
+        "Operations": (f"{here}/ops", "alarms to acknowledge, nodes, quarantine"),
+        "Technicians": (f"{here}/tech", "every device: live values, charts, where the break is"),
+        "Schools": (f"{here}/school", "rooms, equipment, tickets and people of one school"),
+        "API": (f"{here}/api/v1/openapi.json", "everything the pages use"),
         "Broker": (settings.mqtt_url, "the live mirror is below hub/live/"),
     }
     people = Table("Role", "User", "Password", "Of", box=None, padding=(0, 2, 0, 0))
@@ -184,9 +194,16 @@ def _tell(console: Console, settings: Settings, clock: str, accounts: list[DemoL
     if clock != "real":
         console.print(f"\nThe schools' clock is {clock}: simulated data, shown as such on the wall.")
     if settings.http_host not in LOOPBACK_HOSTS:
-        console.print(
-            "[yellow]It listens beyond this machine; who reaches it sees the wall without a login.[/]"
-        )
+        console.print("\nOn phones and computers of this network:")
+        for each in _seen_from_outside(settings):
+            console.print(f"  {each}", markup=False, soft_wrap=True)
+        if settings.tls == "off":
+            console.print(
+                "[yellow]It listens beyond this machine without HTTPS: whoever is on the network can read "
+                "passwords and everything shown, and phones do not open their camera. --tls changes that.[/]"
+            )
+        else:
+            console.print("How devices come to trust it: the page /trust.")
     console.print("\nCtrl-C stops everything.")
 
 
@@ -246,11 +263,11 @@ def _deaths_shown_on(console: Console) -> Iterator[None]:
         logger.propagate = True
 
 
-def _address(settings: Settings) -> str:
-    host = settings.http_host
-    if host in {"0.0.0.0", "::"}:  # noqa: S104  (compared with, not listened on)
-        host = "127.0.0.1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
+def _seen_from_outside(settings: Settings) -> list[str]:
+    """Gives the addresses to type on other machines of the network."""
+    hosts = addresses() if settings.http_host in {"0.0.0.0", "::"} else [settings.http_host]  # noqa: S104
+    scheme = "http" if settings.tls == "off" else "https"
+    return [f"{scheme}://{f'[{each}]' if ':' in each else each}:{settings.http_port}" for each in hosts]
 
 
 def _port_taken(setting: str, port: int) -> SettingProblem:

@@ -23,6 +23,7 @@ def demo_children(
     environment = {
         "HUB_HTTP_HOST": settings.http_host,
         "HUB_HTTP_PORT": str(settings.http_port),
+        "HUB_TLS": settings.tls,
         "HUB_MQTT_URL": settings.mqtt_url,
         "HUB_DATA_DIR": str(settings.data_dir),
         "HUB_DATABASE_URL": settings.database_url,

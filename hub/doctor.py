@@ -7,14 +7,17 @@ import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import URL, NullPool, create_engine, func, inspect, make_url, select
 
 from hub.broker import find_mosquitto, port_is_free
+from hub.certificates.rules import WARN_DAYS, covers, days_left
+from hub.certificates.serving import address, files_of, leaf_of, read_pair, trusted
+from hub.clock import now_ms
 from hub.organisation.tables import Unit
 from hub.probes import http_problem, mqtt_problem
-from hub.settings import Settings
+from hub.settings import Settings, SettingsError
 
 DISK_FREE_BYTES = 2_000_000_000
 
@@ -45,6 +48,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             hint += "; no Mosquitto is installed here (sudo apt-get install mosquitto)"
         yield Finding(f"broker: {place} takes no connection ({broker}); {hint}", wrong=True)
     yield await asyncio.to_thread(_database, settings.database_url)
+    if settings.tls != "off":
+        yield await asyncio.to_thread(_certificate, settings, now_ms())
     yield await _web(settings)
 
 
@@ -95,11 +100,34 @@ def _database(url: str) -> Finding:
     return Finding(f"database: {place} answers and has {schools} schools")
 
 
+def _certificate(settings: Settings, at_ms: int) -> Finding:
+    files = files_of(settings)
+    if settings.tls == "own" and not files.certificate.exists():
+        return Finding("certificate: the hub's own authority is made when `hub serve` begins")
+    try:
+        leaf = leaf_of(read_pair(files))
+    except SettingsError as error:
+        return Finding(f"certificate: {error}", wrong=True)
+    days = days_left(leaf.not_after_ms, at_ms)
+    place = f"certificate: {files.certificate}"
+    if days < WARN_DAYS:
+        fix = (
+            "is `hub serve` running?" if settings.tls == "own" else "renew it and write it to the same files"
+        )
+        when = f"ends in {days} days" if days >= 0 else "has ended"
+        return Finding(f"{place} {when}; {fix}", wrong=True)
+    wanted = urlsplit(settings.public_url).hostname
+    if wanted and not covers(leaf.names, wanted):
+        names = ", ".join(sorted(leaf.names))
+        return Finding(f"{place} is of {names}, not of {wanted}; set HUB_PUBLIC_URL or renew it", wrong=True)
+    return Finding(f"{place} ends in {days} days and fits its key")
+
+
 async def _web(settings: Settings) -> Finding:
     place = f"{settings.http_host}:{settings.http_port}"
     if await asyncio.to_thread(port_is_free, settings.http_host, settings.http_port):
         return Finding(f"web: nobody listens on {place}; `hub serve` will")
-    problem = await http_problem(f"http://{place}/readyz")
+    problem = await http_problem(f"{address(settings)}/readyz", trusted(settings))
     if problem is None:
         return Finding(f"web: a hub on {place} is ready")
     return Finding(f"web: {place} is taken and not by a ready hub ({problem}); set HUB_HTTP_PORT", wrong=True)

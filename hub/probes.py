@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import uuid
 from collections.abc import Collection
 from urllib.parse import unquote, urlsplit
@@ -36,10 +37,10 @@ async def mqtt_problem(url: str) -> str | None:
         return str(error) or type(error).__name__
 
 
-async def http_problem(url: str) -> str | None:
+async def http_problem(url: str, tls: ssl.SSLContext | None = None) -> str | None:
     """Returns why a GET of this address is not answered with success, or None if it is."""
     try:
-        async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=3, trust_env=False, verify=tls or True) as client:
             answer = await client.get(url)
     except httpx.HTTPError as error:
         return str(error) or type(error).__name__

@@ -57,6 +57,30 @@ def own_ca_file(settings: Settings) -> Path:
     return settings.data_dir / FOLDER / CA_FILE
 
 
+def address(settings: Settings) -> str:
+    """Gives the address at which this machine itself reaches the hub."""
+    host = settings.http_host
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  (compared with, not listened on)
+        host = "127.0.0.1"
+    scheme = "http" if settings.tls == "off" else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
+
+
+def trusted(settings: Settings) -> ssl.SSLContext | None:
+    """Gives the context for asking the own hub; None where the machine's own will do.
+
+    Given files are of a name that the loopback address is not, so names are not compared there.
+    """
+    if settings.tls == "off":
+        return None
+    authority = own_ca_file(settings) if settings.tls == "own" else None
+    context = ssl.create_default_context(cafile=authority if authority and authority.exists() else None)
+    if settings.tls == "files":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # whether the pair is good is a finding of its own
+    return context
+
+
 def ensure_own(settings: Settings, now_ms: int) -> str:
     """Makes authority and certificate where one is due, and says why; "" if nothing was."""
     folder = settings.data_dir / FOLDER

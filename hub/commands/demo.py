@@ -23,13 +23,16 @@ def demo(
         str | None,
         typer.Option(help="real, shifted:09:50 or compressed:60x [a school morning outside school hours]."),
     ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="HTTPS with an authority of its own (page /trust).")
+    ] = False,
 ) -> None:
     """Open a simulated province on this machine; Ctrl-C ends it."""
     from rich.console import Console
 
     from hub.demo import DemoFailed, DemoOptions, run_demo
 
-    options = DemoOptions(schools, host, http_port, mqtt_port, data_dir, seed, scenario, clock)
+    options = DemoOptions(schools, host, http_port, mqtt_port, data_dir, seed, scenario, clock, tls)
     console = Console(highlight=False)
     try:
         raise typer.Exit(asyncio.run(run_demo(options, console)))

@@ -68,10 +68,16 @@ class Shield:
 def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
-    if scope["scheme"] == "https":
+    if scope["scheme"] == "https" and not _is_this_machine(scope):
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if scope["path"].startswith("/api/"):
         headers.setdefault("Cache-Control", "no-store")
+
+
+def _is_this_machine(scope: Scope) -> bool:
+    # browsers remember it for all ports of a name: a demo on http://localhost would be gone for a year
+    host = dict(scope["headers"]).get(b"host", b"")
+    return bool(host == b"localhost" or host.startswith(b"localhost:"))
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:

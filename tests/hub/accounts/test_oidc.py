@@ -87,6 +87,8 @@ async def test_m27_a_login_maps_its_role_and_no_number_of_a_person_stays(
     person: Person, database: Database, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    # the browser of the tests speaks in this process too; what the hub itself asks is judged
+    caplog.set_level(logging.INFO, "httpcore")
     answer = await person.log_in("u-7f3a", "/ops#nodes")
     assert (answer.status_code, answer.headers["location"]) == (303, "/ops#nodes")
     cookies = "\n".join(answer.headers.get_list("set-cookie")).lower()
@@ -106,13 +108,20 @@ async def test_m27_a_login_maps_its_role_and_no_number_of_a_person_stays(
     assert error_of(await person.log_in("079204005678")) == "denied"
     async with database.engine.connect() as connection:
         rows = [(await connection.execute(table.select())).all() for table in Base.metadata.sorted_tables]
+    browser = (BASE, "/auth", "/interaction")
+    logged = "\n".join(
+        each.getMessage()
+        for each in caplog.records
+        if each.name != "httpx" or not any(part in each.getMessage() for part in browser)
+    )
+    assert "/token" in logged
     files = [file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*") if file.is_file()]
     assert "u-7f3a" in repr(rows)
     for number in (NUMBER, "079204005678", "1990-02-03"):
         assert number not in repr(rows)
         assert not any(number in content for content in files)
-        assert number not in caplog.text
-    assert SECRET not in caplog.text
+        assert number not in logged
+    assert SECRET not in logged
 
 
 async def test_who_is_not_linked_and_may_not_be_created_has_no_account(
