@@ -52,7 +52,7 @@ async def seed(
     await service.upsert(session, differences, "demo", now_ms, today)
     if links:
         table = cast(Table, Asset.__table__)
-        key = {name: bindparam(name) for name in ("group_code", "node", "device")}
+        key: dict[str, Any] = {name: bindparam(name) for name in ("group_code", "node", "device")}
         linked = update(table).where(table.c.tag == bindparam("_tag")).values(**key)
         await (await session.connection()).execute(linked, links)
     return len(rows)
