@@ -133,6 +133,7 @@ def _filtered(wanted: AuditFilter) -> Select[tuple[object, ...]]:
 
 
 def _whole_or_begin(column: InstrumentedAttribute[str], text: str, separator: str) -> ColumnElement[bool]:
-    return or_(
-        column == text, column.startswith(f"{text.removesuffix(separator)}{separator}", autoescape=True)
-    )
+    if separator in text.removesuffix(separator):
+        return column == text  # an index finds it
+    beginning = text.removesuffix(separator) + separator
+    return or_(column == text, column.startswith(beginning, autoescape=True))

@@ -64,6 +64,7 @@ async def serve_http(
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # else anybody on this machine could claim another address
         timeout_graceful_shutdown=GRACE_S,
         ssl_context_factory=None if tls is None else lambda *_: tls,
     )

@@ -22,11 +22,11 @@ BELOW: dict[str, Schools] = {"D1": frozenset({"D1", "S1"}), "S1": frozenset({"S1
 
 
 @pytest.fixture
-async def hub(sqlite_database: Database) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
+async def hub(database: Database) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
     app = FastAPI()
     problems.install(app)
     app.include_router(api.router)
-    app.state.database, app.state.units = sqlite_database, None
+    app.state.database, app.state.units = database, None
 
     async def authenticate(_connection: HTTPConnection) -> tuple[Principal, bool]:
         return Principal("lan", "Lan", "session", {"audit.read": app.state.units}), False
@@ -35,7 +35,7 @@ async def hub(sqlite_database: Database) -> AsyncIterator[tuple[httpx.AsyncClien
         return BELOW.get(unit, frozenset())
 
     app.state.authenticate, app.state.subtree = authenticate, subtree
-    async with sqlite_database.write() as session:
+    async with database.write() as session:
         for number, unit in enumerate(["S1", "S2", None, "D1", "S1"]):
             text = "=HYPERLINK(1)" if number == 0 else "Đổi phòng"
             await record(session, Entry(f"@user{number}", "account", "asset.move", f"asset:{number}", unit,
