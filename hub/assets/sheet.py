@@ -111,6 +111,8 @@ class EquipmentSheet(Sheet):
 
     async def apply(self, session: AsyncSession, changes: Sequence[Change], by: By, tell: Tell) -> None:
         """Enters and changes assets in batches, each with its history."""
+        # neighbours in the register are neighbours in its indices
+        changes = sorted(changes, key=lambda each: each.values["school"])
         for start in range(0, len(changes), _BATCH):
             batch = [self._difference(each) for each in changes[start : start + _BATCH]]
             await bulk.upsert(session, batch, by.name, by.now_ms, by.today)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.sheet import UserSheet
@@ -91,6 +92,9 @@ async def _known(database: Database, sheet: Sheet, by: By) -> tuple[dict[Key, Va
 
 async def apply(session: AsyncSession, whole: Whole, by: By, origin: str, tell: Progress) -> None:
     """Writes all plans, and that schools were heard of; the caller commits or nothing happened."""
+    if session.get_bind().dialect.name == "sqlite":
+        # indices of a large table are written all over: its 2 MB of pages would go to disk again and again
+        await session.execute(text("PRAGMA cache_size = -131072"))
     total = sum(len(plan.changes) for plan in whole.plans)
     before = 0
     for plan in whole.plans:
@@ -102,6 +106,8 @@ async def apply(session: AsyncSession, whole: Whole, by: By, origin: str, tell: 
             await plan.sheet.apply(session, plan.changes, by, told)
             before += len(plan.changes)
     await heard(session, {pair for plan in whole.plans for pair in plan.touched}, by.now_ms, origin)
+    if session.get_bind().dialect.name == "sqlite":
+        await session.execute(text("PRAGMA cache_size = -2000"))
 
 
 async def heard(session: AsyncSession, pairs: set[tuple[str, str]], now_ms: int, origin: str) -> None:

@@ -22,6 +22,7 @@ _GROUPED = re.compile(r"-?\d{1,3}(?:([.,\s\u00a0])\d{3})(?:\1\d{3})*")
 _WHOLE = re.compile(r"-?\d{1,15}(?:[.,]0*)?")
 _RISKY = re.compile(r"'*[=+\-@\t\r]")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_BAD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffd]")
 _LISTED = re.compile(r"[;,|/]")
 
 
@@ -55,14 +56,12 @@ def text_of(cell: Cell) -> str:
 
 def _composed(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
-    for letter in text:
-        kind = unicodedata.category(letter)
-        if letter == "\ufffd" or kind == "Cs":
+    if bad := _BAD.search(text):
+        if bad[0] >= "\ud800":
             raise CellError("mixed_encoding", "a letter here is not in the encoding of the rest of the file",
                             "save the file again as UTF-8, and look at this cell")  # fmt: skip
-        if kind == "Cc" and letter not in "\n\r\t":
-            raise CellError("control_character", "the cell holds a control character",
-                            "type the text again")  # fmt: skip
+        raise CellError("control_character", "the cell holds a control character",
+                        "type the text again")  # fmt: skip
     return " ".join(text.split()) if not text.isprintable() else text
 
 

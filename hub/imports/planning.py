@@ -56,6 +56,10 @@ class Plan:
         """Names what would change: equal for two readings that would write the same."""
         return str(self._digest.hexdigest())
 
+    def shows_more(self, action: Action) -> bool:
+        """Tells whether a further row of an action, without a warning, would be kept."""
+        return self._kept.get(action, 0) < KEPT_ROWS
+
     def note(self, planned: Planned) -> None:
         """Counts a row, and keeps it if there are few like it."""
         self.counts["rows"] += planned.row > 0
@@ -71,7 +75,7 @@ class Plan:
         """Takes up a change of a row."""
         self.changes.append(change)
         self._rows[change.key] = row
-        self._digest.update(repr((change.key, change.before is None, sorted(change.values.items()))).encode())
+        self._digest.update(f"{change.before is None}{change.values}".encode())
 
     def row_of(self, key: Key) -> int:
         """Gives the row in which a change stands."""
@@ -190,7 +194,9 @@ def _plan_row(
     if any(not trouble.warning for trouble in troubles):
         plan.note(Planned(file, number, "error", label, [], problems))
         return
-    changes = _differences(values, before)
+    changes: list[dict[str, Any]] = []
+    if before is not None or problems or plan.shows_more("new"):
+        changes = _differences(values, before)
     action: Action = "new" if before is None else "change" if changes else "same"
     plan.touched.update(sheet.touched(values if before is None else {**before, **values}))
     if action != "same":
