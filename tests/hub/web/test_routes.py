@@ -14,7 +14,19 @@ from hub.accounts.rules import ROLES, WALL_PERMISSIONS
 from hub.web.access import permission, public
 from tests.hub.web.conftest import bearer
 
-PUBLIC = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "POST /api/v1/session"}
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/openapi.json",
+    "POST /api/v1/session",
+    "/api/v1/session/providers",
+    "/api/v1/session/oidc/{provider}/start",
+    "/api/v1/session/oidc/{provider}/callback",
+    "/api/v1/session/oidc/{provider}/logout",
+    "/api/v1/trust",
+    "/api/v1/trust/ca.pem",
+}
 
 
 def routes(found: list[BaseRoute]) -> Iterator[APIRoute]:
