@@ -31,7 +31,7 @@ class ImportRun(Base):
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     by: Mapped[str] = mapped_column(Text)
-    roles: Mapped[list[list[str]]] = mapped_column(JSON)
+    roles: Mapped[list[Any]] = mapped_column(JSON)
     holder: Mapped[str] = mapped_column(String(128), server_default="")
     beat_ms: Mapped[Milliseconds]
     created_ms: Mapped[Milliseconds]

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ def cp1258(text: str) -> bytes:
         try:
             made.append(letter.encode("cp1258"))
         except UnicodeEncodeError:
-            base, *marks = unicodedata.normalize("NFD", letter)
+            base, *marks = list(unicodedata.normalize("NFD", letter))
             tone = [each for each in marks if each in "\u0300\u0301\u0303\u0309\u0323"]
             kept = unicodedata.normalize("NFC", base + "".join(each for each in marks if each not in tone))
             made.append(kept.encode("cp1258") + "".join(tone).encode("cp1258"))

@@ -130,7 +130,8 @@ def bundle(**files: str) -> bytes:
 BUNDLE = bundle(
     manifest="propertyName,value\noneroster.version,1.2\nfile.users,bulk\n",
     orgs="sourcedId,name,type,identifier\no1,An Cơ,school,AC\n",
-    academicSessions="sourcedId,title,type,startDate,endDate,schoolYear\ns1,HK I,term,2025-09-05,2026-01-15,2026\n",
+    academicSessions="sourcedId,title,type,startDate,endDate,schoolYear\n"
+    "s1,HK I,term,2025-09-05,2026-01-15,2026\n",
     courses="sourcedId,title\nc1,Toán 6\n",
     classes="sourcedId,title,grades,courseSourcedId,schoolSourcedId,termSourcedIds\nk1,6A1,6,c1,o1,s1\n",
     enrollments="sourcedId,classSourcedId,userSourcedId,role\n"
@@ -195,7 +196,8 @@ async def test_t13_a_source_brings_new_files_once_and_says_what_is_wrong(
                   ("AC", "2025-09-30", 10, 9, 2, 2))
     )  # fmt: skip
     async with province.write() as session:
-        session.add(SyncSource(name="SIS", kind="counts", unit_code="AC", location="an-co", every_s=60, enabled=True,
+        session.add(SyncSource(name="SIS", kind="counts", unit_code="AC", location="an-co", every_s=60,
+                               enabled=True,
                                next_ms=0, created_ms=0))  # fmt: skip
     now = [NOW_MS]
     sync = Sync(province, tmp_path, lambda: now[0], lambda: TODAY)
