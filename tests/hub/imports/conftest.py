@@ -52,7 +52,8 @@ def problems(whole: Whole) -> list[tuple[int, str | None, str]]:
 async def furnish(database: Database) -> None:
     """Enters a department, a district with two schools, and a room of each."""
     units = (("S", "Sở", "department", None), ("D1", "Tân Châu", "district", "S"),
-             ("AC", "Trường THCS An Cơ", "school", "D1"), ("SD", "Trường THCS Suối Dây", "school", "D1"))  # fmt: skip
+             ("AC", "Trường THCS An Cơ", "school", "D1"),
+             ("SD", "Trường THCS Suối Dây", "school", "D1"))  # fmt: skip
     async with database.write() as session:
         for code, name, kind, _ in units:
             session.add(Unit(code=code, name=name, kind=kind, levels=["THCS"] if kind == "school" else []))
