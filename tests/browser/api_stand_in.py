@@ -127,6 +127,10 @@ def router(records: Records) -> APIRouter:
         answer.set_cookie("hub_session", "secret", httponly=True)
         return answer
 
+    @api.get("/session/providers")
+    async def providers() -> list[Json]:
+        return []
+
     @api.get("/session", response_model=None)
     async def who_am_i(request: Request) -> Response | Json:
         return refused(request) or who()

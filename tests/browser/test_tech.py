@@ -279,5 +279,7 @@ async def test_places_in_the_bar_are_those_one_may_see(hub: Start, open_page: Op
     running = hub()
     running.records.permissions.remove("quarantine.read")
     page = await signed_in(open_page, running, "/tech")
-    await expect(page.locator(".places a:visible")).to_have_text(["Vận hành", "Tổ chức", "Trường", "Thiết bị"])
+    await expect(page.locator(".places a:visible")).to_have_text(
+        ["Vận hành", "Tổ chức", "Trường", "Thiết bị"]
+    )
     await expect(page.locator('.places [aria-current="page"]')).to_have_text("Thiết bị")
