@@ -94,7 +94,7 @@ def _finish(done: asyncio.Future[None]) -> None:
 
 
 async def tail(settings: Settings, look: Look, descriptor: int = 1) -> bool:
-    """Show traffic until the count, the time, a signal or the end of the output; tell if it met the broker."""
+    """Show traffic until the count, the time, a signal or the end of output; tell if it met the broker."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

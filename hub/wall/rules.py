@@ -200,8 +200,8 @@ def figures(
     """The figures of the wall's top row, without their history.
 
     Alarms are counted by `hub.alarms.counting`: `alarms_open` is what `GET /api/v1/alarms?state=open` lists,
-    `alarms_by_severity` divides it, and so do `alarms_standing_by_severity` and `alarms_returned` together: those
-    that are still so, and how many are over and only wait to be acknowledged.
+    `alarms_by_severity` divides it, and so do `alarms_standing_by_severity` and `alarms_returned` together:
+    those that are still so, and how many are over and only wait to be acknowledged.
     """
     total = rooms_online = rooms = devices_online = devices = online = 0
     for state, room_on, room_all, device_on, device_all in rows:
