@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.alarms import service as alarms
 from hub.alarms.rules import Alarm, AlarmChange
+from hub.clock import today
 from hub.database import Database
 from hub.ingest.effects import Effects
 from hub.organisation import service as organisation
@@ -101,7 +102,7 @@ class Records:
         """
         async with self._database.read() as session:
             claims = await registry.claims(session)
-            reports = or_(Unit.valid_to.is_(None), Unit.kind == "office")
+            reports = or_(Unit.valid_to.is_(None), Unit.valid_to > today(), Unit.kind == "office")
             schools = await session.scalars(select(Unit.code).where(reports))
             return claims, frozenset(schools)
 

@@ -19,6 +19,7 @@ from hub.ingest.sessions import Directory
 from hub.ingest.storing import Storing
 
 _MAX_WAITING = 1000
+_LOOK_EVERY_S = 30
 
 
 class Requests:
@@ -62,7 +63,7 @@ class Requests:
                 ids = request.get("ids")
                 await self._alarms_changed([str(one) for one in ids] if isinstance(ids, list) else [])
             elif topic == "hub/changed/registry":
-                await self._registry_changed(str(request.get("group")), str(request.get("node")))
+                await self._take_decisions()
             elif topic == "hub/request/quarantine-replay":
                 ids = request.get("ids")
                 await self._replay(
@@ -73,13 +74,22 @@ class Requests:
         for alarm in await self._records.alarms(ids):
             self._book.follow(alarm, self._now_ms())
 
-    async def _registry_changed(self, group: str, node_id: str) -> None:
-        self._directory.claims, self._directory.known_schools = await self._records.decisions()
-        node = self._directory.nodes.get(f"{group}/{node_id}")
-        if node is None:
-            return
-        async with self._pipeline.lock:
-            self._applier.attendance.reclaim(node, self._now_ms())
+    async def follow_organisation(self) -> None:
+        """Look again now and then: schools begin and end with the days, and are added by people."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            await self._take_decisions()
+
+    async def _take_decisions(self) -> None:
+        claims, schools = await self._records.decisions()
+        directory = self._directory
+        other_schools = directory.known_schools ^ schools
+        other_claims = {key for key, _ in directory.claims.items() ^ claims.items()}
+        directory.claims, directory.known_schools = claims, schools
+        for node in list(directory.nodes.values()):
+            if node.group in other_schools or (node.group, node.id) in other_claims:
+                async with self._pipeline.lock:
+                    self._applier.attendance.reclaim(node, self._now_ms())
 
     async def _replay(self, ids: list[int]) -> None:
         found = await self._records.quarantined(ids)

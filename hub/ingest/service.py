@@ -118,6 +118,7 @@ class IngestRole:
                 ("ingest records", self._record),
                 ("ingest snapshot", self._snapshot),
                 ("ingest requests", self._requests.answer),
+                ("ingest organisation", self._requests.follow_organisation),
             ):
                 tasks.create_task(supervise(name, loop, stop, quick, grace_s=0), name=name)
         await self._close()

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from devices.wire.payloads import (
     encode_payload,
     ndeath_payload,
 )
+from hub.clock import today
 from hub.database import Database, migrate
 from hub.ingest.service import IngestRole
 from hub.organisation.tables import Unit
@@ -184,6 +186,24 @@ async def test_the_host_says_when_it_is_there(settings: Settings, seen: Observer
     death = await seen.until(lambda: not (found := seen.doc(state))["online"] and found)
     assert death["timestamp"] >= birth["timestamp"]
     assert seen.doc("hub/status/ingest/0")["online"] is False
+
+
+async def test_a_school_that_is_founded_takes_its_node_and_one_that_ends_next_week_keeps_it(
+    settings: Settings, seen: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.ingest.requests._LOOK_EVERY_S", 0.2)
+    database = Database(settings.database_url)
+    async with _role(settings):
+        await seen.until(lambda: seen.newest.get("spBv1.0/STATE/hub"))
+        about = [_value("Outbox/Epoch", 7, DataType.UInt64), _value("Outbox/Position", 0, DataType.UInt64)]
+        await seen.say("NBIRTH", "S9/S9-a1", "", 0, bd_seq_metric(3), *about)
+        topic = "hub/live/S9/-/S9-a1"
+        assert (await seen.until(lambda: seen.doc(topic)))["claimed"] is False
+        async with database.write() as session:
+            ends = today() + timedelta(days=7)
+            session.add(Unit(code="S9", name="Trường mới", kind="school", levels=["THCS"], valid_to=ends))
+        await seen.until(lambda: seen.doc(topic)["claimed"] is True)
+    await database.close()
 
 
 async def test_a_stranger_is_shown_unclaimed_claimed_and_shown_dead(
