@@ -88,7 +88,7 @@ class AccountSettings(BaseModel):
 
     session_idle_minutes: int = Field(720, ge=5, le=43_200)
     session_longest_hours: int = Field(168, ge=1, le=8_760)
-    key_file: Path | None = None
+    key_file: str = ""
 
 
 SECTIONS: dict[str, type[BaseModel]] = {

@@ -163,7 +163,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.trees = trees
     app.state.session_ends = ends
     app.state.login_throttle = LoginThrottle()
-    app.state.seal = Seal(lasting.key_file or settings.data_dir / "accounts.key")
+    app.state.seal = Seal(Path(lasting.key_file or settings.data_dir / "accounts.key"))
     app.state.login_providers = oidc.providers_of(settings.oidc, now_ms)
     app.state.imports = Runner(database, settings.data_dir / "imports", now_ms, today)
     app.state.picture = picture
