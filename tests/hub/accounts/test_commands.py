@@ -1,5 +1,6 @@
 """`hub user` and `hub token` as somebody types them."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,12 @@ PASSWORD = "ba con trâu ăn cỏ\n"
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> CliRunner:
     monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path))
+    # what a command sets up for its process must not last in this one
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    for name in ("alembic", "httpx"):
+        caplog.set_level(logging.WARNING, name)
     runner = CliRunner()
     assert runner.invoke(app, ["import", "--schools", "3"]).exit_code == 0
     return runner
