@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from hub.login_providers import ProviderSettings
 from hub.settings import SECTIONS, Settings, SettingsError, load_settings, unknown_variables
@@ -135,9 +136,8 @@ def test_the_engines_token_may_stand_in_a_file(tmp_path: Path, monkeypatch: pyte
 
 def test_the_shipped_file_documents_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     text = SHIPPED.read_text(encoding="utf-8")
-    of_sections = {
-        name for section in (*SECTIONS.values(), ProviderSettings) for name in section.model_fields
-    }
+    sections: list[type[BaseModel]] = [*SECTIONS.values(), ProviderSettings]
+    of_sections = {name for section in sections for name in section.model_fields}
     for name in (set(Settings.model_fields) | of_sections) - {*SECTIONS, "oidc"}:
         assert re.search(rf"^(# )?{name} = ", text, re.MULTILINE), f"{name} is not in config/hub.toml"
     without_file = load_settings()
