@@ -10,20 +10,24 @@ import importlib.util
 import logging
 import random
 import signal
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import TypeAlias
 
 import uvloop
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.accounts.standing import standing
 from hub.clock import now_ms, today
 from hub.control import ControlRole
 from hub.database import Database, migrate
 from hub.imports.sync import Sync
 from hub.organisation import service as organisation
+from hub.organisation.trees import Trees
 from hub.settings import SettingProblem, Settings, SettingsError
 from hub.supervision import supervise
+from hub.web.principal import PermissionName, Schools
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +70,7 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
             if "control" in roles:
                 control = ControlRole(database, now_ms)
                 start("control", partial(control.run, stop))
-                sync = Sync(database, settings.data_dir, now_ms, today, lambda: control.leading)
-                start("sources", partial(sync.run, stop))
+                start("sources", partial(_sources(settings, database, control).run, stop))
                 start("roll-ups", partial(control.roll_up, settings, stop), grace_s=10)
                 start("audit", partial(control.watch_audit, settings, stop))
             if web is not None and door is not None:
@@ -76,6 +79,23 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
 
 def _start(tasks: asyncio.TaskGroup, stop: asyncio.Event, name: str, role: Role, grace_s: float = 1) -> None:
     tasks.create_task(supervise(name, role, stop, grace_s=grace_s), name=name)
+
+
+def _sources(settings: Settings, database: Database, control: ControlRole) -> Sync:
+    trees = Trees()
+
+    async def subtree(session: AsyncSession, unit: str) -> Schools:
+        return await trees.subtree(session, unit, today())
+
+    async def rights(
+        session: AsyncSession, account_id: int | None, token_id: int | None
+    ) -> Mapping[PermissionName, Schools]:
+        return await standing(session, account_id, token_id, subtree, now_ms())
+
+    return Sync(
+        database, settings.data_dir, now_ms, today, rights, lambda: control.leading,
+        private_addresses=settings.sync_private_addresses,
+    )  # fmt: skip
 
 
 async def _fill_empty(database: Database) -> None:

@@ -128,6 +128,7 @@ class Settings(BaseSettings):
     language: Literal["vi", "en"] = "vi"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     map_geojson: Path | None = None
+    sync_private_addresses: bool = False
     demo: bool = False
     demo_token: SecretStr | None = None
     accounts: AccountSettings = Field(default_factory=AccountSettings)

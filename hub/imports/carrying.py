@@ -20,6 +20,7 @@ from hub.imports.reading import Rows
 from hub.imports.tables import SyncState
 from hub.organisation.sheet import CountSheet, RoomSheet, UnitSheet
 from hub.sheets import By, FileTrouble, Key, Sheet, Values
+from hub.web.principal import PermissionName
 
 SHEETS: Mapping[str, Sheet] = {
     each.id: each for each in (UnitSheet(), RoomSheet(), EquipmentSheet(), UserSheet(), CountSheet())
@@ -27,7 +28,10 @@ SHEETS: Mapping[str, Sheet] = {
 """Kinds that are one spreadsheet each."""
 
 KINDS = (*SHEETS, "oneroster")
-PERMISSIONS = {**{name: sheet.permission for name, sheet in SHEETS.items()}, "oneroster": "counts.write"}
+PERMISSIONS: Mapping[str, PermissionName] = {
+    **{name: sheet.permission for name, sheet in SHEETS.items()},
+    "oneroster": "counts.write",
+}
 Progress = Callable[[int, int], None]
 
 

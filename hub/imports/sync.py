@@ -10,10 +10,11 @@ import random
 import secrets
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -29,7 +30,7 @@ from hub.organisation.rules import TEACHING_KINDS
 from hub.organisation.tables import Unit
 from hub.organisation.trees import load, scope
 from hub.sheets import By, FileTrouble
-from hub.web.principal import Schools
+from hub.web.principal import PermissionName, Schools
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,19 @@ DOMAINS_OF: Mapping[str, tuple[str, ...]] = {
     "counts": ("pupils", "teachers"), "oneroster": ("classes", "pupils", "teachers"),
 }  # fmt: skip
 """Which domains a kind of file brings."""
+
+Rights: TypeAlias = Callable[
+    [AsyncSession, int | None, int | None], Awaitable[Mapping[PermissionName, Schools]]
+]
+"""Tells what an account, a token, or a token of an account may as of now."""
+
+
+class NotPermitted(FileTrouble):
+    """Whoever a source imports for may not do so any more: it stops until somebody who may takes it over."""
+
+    def __init__(self, permission: str, unit: str) -> None:
+        super().__init__("not_permitted", f"who added this source lacks {permission} at {unit} now",
+                         "somebody who has it switches the source on again")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +76,13 @@ class Sync:
         data_dir: Path,
         now_ms: Callable[[], int],
         today: Callable[[], date],
+        rights: Rights,
         leads: Callable[[], bool] = lambda: True,
         *,
         private_addresses: bool = False,
     ) -> None:
         self._database, self._now_ms, self._today, self._leads = database, now_ms, today, leads
+        self._rights = rights
         self.incoming = data_dir / "incoming"
         self._scratch = data_dir / "imports"
         self._private = private_addresses
@@ -88,23 +104,24 @@ class Sync:
         if source is None:
             return False
         try:
+            by = await self._by(source)
             fetched = await self._fetch(source)
             if fetched is not None:
                 try:
-                    await self._bring(source, fetched)
+                    await self._bring(source, by, fetched)
                 finally:
                     fetched.path.unlink(missing_ok=True)
             await self._settle(source, source.version if fetched is None else fetched.version, "")
         except FileTrouble as trouble:
-            await self._settle(source, source.version, f"{trouble.message}; {trouble.fix}")
+            stops = isinstance(trouble, NotPermitted)
+            await self._settle(source, source.version, f"{trouble.message}; {trouble.fix}", stops=stops)
         except (OSError, httpx.HTTPError) as error:
             await self._settle(
                 source, source.version, f"it cannot be fetched: {type(error).__name__} {error}"
             )
         return True
 
-    async def _bring(self, source: SyncSource, fetched: Fetched) -> None:
-        by = await self._by(source)
+    async def _bring(self, source: SyncSource, by: By, fetched: Fetched) -> None:
         whole = await carrying.check(self._database, source.kind, fetched.path, fetched.name, by, _nobody)
         if trouble := carrying.refusal(whole):
             first = next(row for plan in whole.plans for row in plan.shown if row.action == "error")
@@ -120,17 +137,25 @@ class Sync:
 
     async def _by(self, source: SyncSource) -> By:
         async with self._database.read() as session:
-            where = scope(await load(session), source.unit_code, self._today())
-        # a source gives nobody a role: what users it brings must have is not known to the clock
-        return By(f"source:{source.id}", None, where, {}, self._now_ms(), self._today())
+            below = scope(await load(session), source.unit_code, self._today())
+            own = await self._rights(session, source.account_id, source.token_id)
+        needed = carrying.PERMISSIONS[source.kind]
+        for name in ("imports.run", needed):
+            reach = own.get(name, frozenset())
+            if reach is not None and source.unit_code not in reach:
+                raise NotPermitted(name, source.unit_code)
+        mine = own[needed]
+        where = mine if below is None else below if mine is None else below & mine
+        return By(f"source:{source.id}", None, where, own, self._now_ms(), self._today())
 
-    async def _settle(self, source: SyncSource, version: str, error: str) -> None:
+    async def _settle(self, source: SyncSource, version: str, error: str, *, stops: bool = False) -> None:
         now_ms = self._now_ms()
         async with self._database.write() as session:
             kept = await session.get(SyncSource, source.id)
             if kept is None:
                 return
             kept.last_try_ms, kept.error, kept.version = now_ms, error[:1000], version
+            kept.enabled = kept.enabled and not stops
             if error:
                 kept.failures += 1
                 log.warning("source %d (%s): %s", source.id, source.name, error)

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from hub.audit.trail import Trailing
 from hub.clock import today
-from hub.errors import Invalid, NotFound
+from hub.errors import Forbidden, Invalid, NotFound
+from hub.imports.carrying import PERMISSIONS
 from hub.imports.rules import DOMAINS, coverage, is_fresh
 from hub.imports.schemas import (
     CoverageOut,
@@ -26,7 +27,7 @@ from hub.imports.schemas import (
 from hub.imports.sync import schools_of
 from hub.imports.tables import SyncSource, SyncState
 from hub.web.access import permission
-from hub.web.principal import Principal, Schools
+from hub.web.principal import PermissionName, Principal, Schools
 from hub.web.requests import Page, PageQuery, Reading, Transaction
 
 router = APIRouter(prefix="/api/v1/sync", tags=["sync"])
@@ -54,22 +55,20 @@ async def list_sources(who: Reader, session: Reading, paging: PageQuery) -> Page
 async def add_source(
     wanted: SourceIn, who: Writer, session: Transaction, trail: Trailing, request: Request
 ) -> SourceOut:
-    """Adds a source; it is looked at at once."""
+    """Adds a source of what the asker may import by hand; it is looked at at once, with their rights."""
     _check_location(wanted.location)
-    where = who.schools("sync.write")
     below = await request.app.state.subtree(session, wanted.unit)
-    if (below is not None and not below) or (where is not None and wanted.unit not in where):
-        raise Invalid("there is no such unit", field="unit", value=wanted.unit,
-                      fix="use a code of GET /api/v1/organisation/units")  # fmt: skip
+    _check_importer(who, wanted.kind, wanted.unit, known=below is None or bool(below))
     if wanted.kind == "users":
         raise Invalid("accounts are not brought by the clock", field="kind", value="users",
                       fix="import them by hand")  # fmt: skip
     now_ms: int = request.app.state.now_ms()
     source = SyncSource(
         name=wanted.name, kind=wanted.kind, unit_code=wanted.unit, location=wanted.location,
-        every_s=wanted.every_s, enabled=True, version="", next_ms=now_ms, failures=0, error="", by=who.name,
+        every_s=wanted.every_s, enabled=True, version="", next_ms=now_ms, failures=0, error="",
         created_ms=now_ms,
     )  # fmt: skip
+    _answer_for(source, who)
     session.add(source)
     await session.flush()
     await trail.note("source.add", f"source:{source.id}", unit=wanted.unit, after=wanted.model_dump())
@@ -80,9 +79,14 @@ async def add_source(
 async def change_source(
     source_id: int, wanted: SourcePatch, who: Writer, session: Transaction, trail: Trailing, request: Request
 ) -> SourceOut:
-    """Changes a source; another location is looked at at once."""
+    """Changes a source, which then imports for whoever changed it; another location is looked at at once."""
     source = await _mine(session, source_id, who)
     given = wanted.model_dump(exclude_none=True)
+    if given and given != {"enabled": False}:
+        _check_importer(who, source.kind, source.unit_code)
+        _answer_for(source, who)
+        if wanted.enabled:
+            source.next_ms = request.app.state.now_ms()
     before = {name: getattr(source, name) for name in given}
     if wanted.location is not None and wanted.location != source.location:
         _check_location(wanted.location)
@@ -202,6 +206,24 @@ async def _mine(session: Transaction, source_id: int, who: Principal) -> SyncSou
         raise NotFound(f"there is no source {source_id}", field="id", value=source_id,
                        fix="use an id of GET /api/v1/sync/sources")  # fmt: skip
     return source
+
+
+def _check_importer(who: Principal, kind: str, unit: str, *, known: bool = True) -> None:
+    """Raises `Forbidden` for what the asker may import nowhere, `Invalid` for a unit where they may not."""
+    needed: tuple[PermissionName, ...] = ("sync.write", "imports.run", PERMISSIONS[kind])
+    for name in needed:
+        if not who.may(name):
+            raise Forbidden(f"{who.name} lacks the permission {name}, which importing {kind} needs",
+                            fix="ask an administrator for it")  # fmt: skip
+    if not known or not all(who.may(name, unit) for name in needed):
+        raise Invalid("there is no such unit, or it is not yours to import into", field="unit", value=unit,
+                      fix="use a code of GET /api/v1/organisation/units")  # fmt: skip
+
+
+def _answer_for(source: SyncSource, who: Principal) -> None:
+    source.by, source.account_id = who.name, who.account_id
+    # a login ends, and what its account may stays
+    source.token_id = who.token_id if who.kind == "api" else None
 
 
 def _check_location(location: str) -> None:

@@ -75,6 +75,9 @@ class SyncSource(Base):
     error: Mapped[str] = mapped_column(Text, server_default="")
     import_id: Mapped[int | None] = mapped_column(ForeignKey("import_run.id", ondelete="SET NULL"))
     by: Mapped[str] = mapped_column(Text, server_default="")
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("access_token.id", ondelete="SET NULL"))
+    """Who added or last changed it: it brings in what they may, as of then."""
     created_ms: Mapped[Milliseconds]
 
 

@@ -16,11 +16,12 @@ const moving = (run) => run.state === "reading" || run.state === "applying";
 
 // The commonest mistakes in the visitor's language, by the code of the problem; others in the hub's own words.
 const MISTAKES = {
-  required: t("This cell is empty and must not be."), duplicate: t("The same key stands in another row already."), taken: t("The same key stands in another row already."),
+  required: t("This cell is empty and must not be."), duplicate: t("The same key stands in another row already."), taken: t("Somebody else uses this already. Choose another."),
   unknown_unit: t("There is no such unit, or you may not change it."), unknown_school: t("There is no such school, or you may not change it."), unknown_room: t("There is no such room in this school."),
-  outside: t("There is no such unit, or you may not change it."), beyond_own: t("You may not change this unit."), not_a_date: t("This is no date. Write it as 31/12/2025."), not_a_number: t("This is no number."), out_of_range: t("This is too large or too small."),
-  too_long: t("This text is too long."), bad_code: t("A code has no spaces and no slash."), formula: t("Formulas are not carried out; write the value."), in_the_future: t("This day is still to come."),
-  mixed_encoding: t("A letter here is not in the encoding of the rest of the file."), control_character: t("There is a character here that cannot be seen."),
+  outside: t("There is no such unit, or you may not change it."), beyond_own: t("This role permits more there than you may yourself."), not_a_date: t("This is no date. Write it as 31/12/2025."), not_a_number: t("This is no number."), out_of_range: t("This is too large or too small."),
+  too_long: t("This text is too long."), bad_code: t("A code has letters without marks, digits, dots and hyphens only."), formula: t("Formulas are not carried out; write the value."), in_the_future: t("This day is still to come."),
+  unknown_choice: t("This word is not known here."), dated_change: t("This changes on a day: change it on the organisation's page."),
+  mixed_encoding: t("A letter here is not in the encoding of the rest of the file. Save it as UTF-8."), control_character: t("There is a character here that cannot be seen."),
   unknown_column: t("These columns are not known and are left out."), before_acquired: t("This is before the day it was acquired."),
 };
 
