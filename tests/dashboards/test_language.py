@@ -56,7 +56,9 @@ def test_no_message_hides_where_the_extractor_cannot_see_it() -> None:
 
 
 def test_templates_say_nothing_untranslated() -> None:
-    allowed = {"English", "Tiếng Việt", "–", "0 – 100%", "·", "×"}
+    names = {"Android", "Debian", "iPhone, iPad", "Windows"}
+    command = "sudo cp hub-ca.crt /usr/local/share/ca-certificates/ &amp;&amp; sudo update-ca-certificates"
+    allowed = {"English", "Tiếng Việt", "–", "0 – 100%", "·", "×", *names, command}
     for template in PACKAGE.glob("templates/*.html"):
         bare = re.sub(
             r"{%.*?%}|{{.*?}}|{#.*?#}|<[^>]*>", "\n", template.read_text(encoding="utf-8"), flags=re.DOTALL

@@ -21,7 +21,7 @@ QUICK = Timing(
 )  # fmt: skip
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
     """Wait for a condition; an AssertionError says that it did not come."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -169,7 +169,8 @@ def test_the_journal_is_on_disk_before_the_acknowledgement_leaves(
         pytest.skip(f"strace may not trace processes here: {probe.stderr.strip()[:200]}")
     hub.start([str(strace), "-f", "-y", "-xx", "-s", "1000000", "-o", str(trace), "-e", CALLS])
     agent = sender(nodes=2, per_s=100).start()
-    agent.wait_for_progress(300)
+    for _ in range(6):  # each takes an acknowledgement at least, however slow the machine
+        agent.wait_for_progress(100)
     agent.drain()
     agent.stop()
     assert hub.process is not None

@@ -41,10 +41,10 @@ def test_the_organisation_accounts_and_tokens(hub: Hub) -> None:
     assert again.returncode == 1
     assert "taken" in again.stderr
     assert hub("user", "password", "an", typed="another long one\n").returncode == 0
-    assert hub("user", "password", "nobody", typed="another long one\n").returncode == 1
+    assert hub("user", "password", "nobody", typed="another long one\n").returncode == 2
     assert hub("token", "wall", "lobby", "--unit", "SGDDT").stdout.startswith("hub_wall_")
     lost = hub("token", "wall", "lobby", "--unit", "NOWHERE")
-    assert lost.returncode == 1
+    assert lost.returncode == 2
     assert "no such unit" in lost.stderr
 
 

@@ -31,7 +31,7 @@ def test_every_command_that_is_shown_exists() -> None:
     usage = subprocess.run([ROOT / "run", "help"], capture_output=True, text=True, check=True).stdout
     for name in set(re.findall(r"\./run ([a-z]+)", text)):
         assert re.search(rf"^  {name} ", usage, re.MULTILINE), f"./run {name}"
-    shown = set(re.findall(r"(?:`|web )hub ([a-z]+)(?: ([a-z]+))?", text))
+    shown = set(re.findall(r"(?:`|web )hub ([a-z]+)(?: ([a-z-]+))?", text))
     assert shown
     for name, word in shown:
         groups = [name, word] if name in {"user", "token"} else [name]

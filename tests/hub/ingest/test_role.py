@@ -69,7 +69,7 @@ class Observer:
             if found == topic
         ]
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 10) -> Any:
+    async def until(self, condition: Callable[[], Any], seconds: float = 30) -> Any:
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, f"it did not come; topics seen: {sorted(self.newest)}"

@@ -18,7 +18,7 @@ from tests.hub.wall.documents import alarm, device, node, put, put_alarm
 A = "D703-THPT-01"
 
 
-async def until(true: Callable[[], bool], within_s: float = 5.0) -> None:
+async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
     deadline = asyncio.get_running_loop().time() + within_s
     while not true():
         assert asyncio.get_running_loop().time() < deadline, "it did not happen"

@@ -114,7 +114,7 @@ def _handler(gateway: Gateway, engine_port: int) -> type[BaseHTTPRequestHandler]
     return Passage
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for something that another process does."""
     deadline_s = time.monotonic() + seconds
     while not condition():
