@@ -6,6 +6,9 @@ import random
 from typing import Any
 
 from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Simulated, Tile
+from devices.protocols.options import DriverChoice, Drivers
+from devices.protocols.reachability.options import PingLineOptions
+from devices.protocols.snmp.options import SnmpLineOptions
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
@@ -117,6 +120,10 @@ KIND = DeviceKind(
             "fibre_cut": "fibre_cut", "uplink_down": "fibre_cut",
             "uplink_degraded": "degraded", "uplink_saturation": "saturated",
         },
+    ),
+    driver=Drivers(
+        DriverChoice("snmp", SnmpLineOptions, "devices.protocols.snmp.driver:SnmpLine"),
+        DriverChoice("ping", PingLineOptions, "devices.protocols.reachability.probe:PingedLine"),
     ),
     faults=(*GENERAL_FAULTS, *Uplink.FAULTS),
 )  # fmt: skip

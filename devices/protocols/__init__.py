@@ -1,1 +1,1 @@
-"""How devices are spoken to, one file or folder a protocol. A library is loaded by the first device that needs it."""
+"""How devices are spoken to, one folder a protocol; a library is loaded by the first device that needs it."""

@@ -1,7 +1,7 @@
 """What a driver is told in its options, checked without loading its library.
 
-A kind names its drivers by where they are (`module:class`); the module, and with it the protocol's library, is
-imported by the first device that is configured to use it.
+A kind names its drivers by where they are (`module:class`); the module, and with it the protocol's library,
+is imported by the first device that is configured to use it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class DriverChoice:
 
 
 class Drivers:
-    """The driver of a kind: one protocol, or several of which the option `protocol` names one (first: default)."""
+    """The driver of a kind: one protocol, or several of which the option `protocol` names one (else the first)."""
 
     def __init__(self, *choices: DriverChoice) -> None:
         self.choices = choices

@@ -1,0 +1,1 @@
+"""SNMP v2c and v3: interfaces of switches, gateways and lines."""

@@ -1,0 +1,177 @@
+"""Switches and lines by SNMP: IF-MIB, 64-bit counters where there are any."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from devices.protocols.reachability.options import PingOptions
+from devices.protocols.reachability.probe import Probe
+from devices.protocols.snmp.client import SnmpClient, numbers
+from devices.protocols.snmp.counters import TICKS_PER_S, Interface, Rates, Reading, load_percent, rates
+from devices.protocols.snmp.options import SnmpLineOptions, SnmpOptions
+from devices.simulation import UnreachableError
+
+_UPTIME = (1, 3, 6, 1, 2, 1, 1, 3, 0)
+_IF, _IFX = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
+_PHYSICAL = {6, 62, 69, 117}  # ethernetCsmacd, fastEther, fastEtherFX, gigabitEthernet
+# what seldom changes is read when the driver connects, the rest at every poll
+_FIXED = numbers([f"{_IF}.2", f"{_IFX}.1", f"{_IF}.3"])  # ifDescr, ifName, ifType
+_MOVING = numbers(
+    [f"{_IF}.8", f"{_IFX}.15", f"{_IF}.5", f"{_IFX}.6", f"{_IFX}.10", f"{_IF}.14", f"{_IF}.20"]
+)  # ifOperStatus, ifHighSpeed, ifSpeed, ifHCInOctets, ifHCOutOctets, ifInErrors, ifOutErrors
+_OLD = numbers([f"{_IF}.10", f"{_IF}.16"])  # ifInOctets, ifOutOctets
+_UP = 1
+
+
+class _Interfaces:
+    """Reads the table of interfaces and remembers the last reading for the rates."""
+
+    def __init__(self, options: SnmpOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        self.options = options
+        self._clock = clock
+        self._client: SnmpClient | None = None
+        self._names: dict[int, tuple[str, bool]] = {}
+        self._last: Reading | None = None
+
+    async def connect(self) -> None:
+        """Learn which interfaces there are. Raises UnreachableError."""
+        await self.close()
+        self._client = SnmpClient(self.options)
+        descriptions, names, types = await self._client.columns(*_FIXED)
+        if not descriptions:
+            raise UnreachableError(
+                "protocol_error", "the device shows no interfaces to this user or community"
+            )
+        self._names = {
+            index: (str(names.get(index) or text), types.get(index) in _PHYSICAL)
+            for index, text in descriptions.items()
+        }
+
+    async def read(self) -> tuple[Reading, dict[int, Rates]]:
+        """The interfaces now, and what ran over them since the last time."""
+        client = self._client
+        assert client is not None, "poll follows connect"
+        (uptime,) = await client.get(_UPTIME)
+        if not isinstance(uptime, int):
+            raise UnreachableError("protocol_error", "no sysUpTime")
+        states, high, low, hc_in, hc_out, bad_in, bad_out = await client.columns(*_MOVING)
+        wide = bool(hc_in)
+        if not wide:
+            hc_in, hc_out = await client.columns(*_OLD)
+        at_s = self._clock()
+        reading = Reading(
+            at_s,
+            uptime,
+            {
+                index: Interface(
+                    index=index,
+                    name=name,
+                    physical=physical,
+                    up=states.get(index) == _UP,
+                    speed_kbps=_count(high.get(index)) * 1000 or _count(low.get(index)) // 1000,
+                    octets_in=hc_in.get(index),
+                    octets_out=hc_out.get(index),
+                    bits=64 if wide else 32,
+                    errors=_sum(bad_in.get(index), bad_out.get(index)),
+                )
+                for index, (name, physical) in self._names.items()
+                if index in states
+            },
+        )
+        before, self._last = self._last, reading
+        return reading, rates(before, reading) if before else {}
+
+    async def close(self) -> None:
+        """Let go of the socket; the last reading stays, so that a lost poll loses no traffic."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+class SnmpSwitch(_Interfaces):
+    """A switch (or any device with interfaces) as the kind `network_switch` shows it."""
+
+    async def poll(self) -> Mapping[str, Any]:
+        """Sums over its physical ports, and the busiest of them."""
+        reading, by_index = await self.read()
+        ports = [port for port in reading.interfaces.values() if port.physical]
+        running = [(port, by_index[port.index]) for port in ports if port.index in by_index]
+        loads = [
+            (load, port.name)
+            for port, rate in running
+            if port.up and (load := load_percent(rate, port.speed_kbps)) is not None
+        ]
+        load, name = max(loads, default=(None, None))
+        return {
+            "Uptime": reading.uptime_ticks / TICKS_PER_S / 3600,
+            "Ports": len(ports),
+            "Ports Up": sum(port.up for port in ports),
+            "Rx": _total([rate.rx_kbps for _, rate in running]),
+            "Tx": _total([rate.tx_kbps for _, rate in running]),
+            "Errors": _total([rate.errors_per_min for _, rate in running]),
+            "Busiest Load": None if load is None else round(load, 1),
+            "Busiest Port": name,
+        }
+
+    async def write(self, metric: str, value: Any) -> None:
+        """Nothing of a switch can be written."""
+        raise KeyError(metric)
+
+
+class SnmpLine(_Interfaces):
+    """A school's line by the interface that carries it, as the kind `uplink` shows it."""
+
+    options: SnmpLineOptions
+
+    def __init__(self, options: SnmpLineOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(options, clock)
+        beyond = options.probe
+        self._probe = Probe(PingOptions(host=beyond, port=options.probe_port)) if beyond else None
+
+    async def poll(self) -> Mapping[str, Any]:
+        """What runs over the line; delay and loss if there is a host to measure them by."""
+        reading, by_index = await self.read()
+        line = self._find(reading)
+        rate = by_index.get(line.index)
+        capacity_kbps = self.options.capacity_kbps or line.speed_kbps
+        load = load_percent(rate, capacity_kbps) if rate else None
+        values: dict[str, Any] = {
+            "Rx": None if rate is None or rate.rx_kbps is None else round(rate.rx_kbps),
+            "Tx": None if rate is None or rate.tx_kbps is None else round(rate.tx_kbps),
+            "Capacity": capacity_kbps or None,
+            "Utilisation": None if load is None else round(load, 1),
+            "Link Up": line.up,
+            "Latency": None,
+            "Loss": None,
+        }
+        if self._probe is not None and line.up:
+            seen = await self._probe.measure()
+            values |= {"Latency": seen.latency_ms, "Loss": seen.loss_percent}
+        return values
+
+    async def write(self, metric: str, value: Any) -> None:
+        """Nothing of a line can be written."""
+        raise KeyError(metric)
+
+    def _find(self, reading: Reading) -> Interface:
+        wanted = self.options.interface
+        for one in reading.interfaces.values():
+            if wanted in (one.name, str(one.index)):
+                return one
+        names = ", ".join(one.name for one in reading.interfaces.values())
+        raise UnreachableError("protocol_error", f"interface = {wanted!r} is not among {names}")
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _sum(one: Any, other: Any) -> int | None:
+    return one + other if isinstance(one, int) and isinstance(other, int) else None
+
+
+def _total(values: list[float | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known)) if known else None
