@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.database import Database
 from hub.imports import carrying
@@ -18,7 +19,7 @@ from hub.imports.writing import csv_parts, xlsx_parts
 from hub.organisation.rules import LONG_AGO
 from hub.organisation.tables import Placement, Room, Unit
 from hub.sheets import By
-from hub.web.principal import PERMISSIONS, Schools
+from hub.web.principal import PERMISSIONS, PermissionName, Schools
 
 NOW_MS = 1_760_000_000_000
 TODAY = date(2025, 10, 9)
@@ -99,3 +100,10 @@ async def exported(database: Database, kind: str, ending: str = "csv") -> bytes:
             csv_parts(sheet.columns, rows) if ending == "csv" else xlsx_parts(sheet.columns, rows, sheet.vi)
         )
         return b"".join([part async for part in parts])
+
+
+async def everything(
+    _session: AsyncSession, _account: int | None, _token: int | None
+) -> Mapping[PermissionName, Schools]:
+    """The rights of somebody who may do everything."""
+    return dict.fromkeys(PERMISSIONS)
