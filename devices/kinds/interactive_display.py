@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.options import DriverChoice, Drivers
+from devices.protocols.samsung_mdc.options import SamsungMdcOptions
 from devices.simulation import GENERAL_FAULTS, TEACHING_ROOMS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
@@ -113,6 +115,7 @@ KIND = DeviceKind(
                 "": ("Không lỗi", "None"),
                 "temperature": ("Quá nhiệt", "Temperature"),
                 "panel": ("Tấm nền", "Panel"),
+                "fan": ("Quạt", "Fan"),
                 "touch": ("Cảm ứng", "Touch"),
             },
             limits=(
@@ -139,4 +142,7 @@ KIND = DeviceKind(
         rooms={**dict.fromkeys(TEACHING_ROOMS, 1), "conference_room": 1}, always=("conference_room",),
     ),
     faults=(*GENERAL_FAULTS, *InteractiveDisplay.FAULTS),
+    driver=Drivers(
+        DriverChoice("samsung_mdc", SamsungMdcOptions, "devices.protocols.samsung_mdc.driver:Display")
+    ),
 )  # fmt: skip

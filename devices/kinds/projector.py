@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.options import DriverChoice, Drivers
+from devices.protocols.pjlink.options import PJLinkOptions
 from devices.simulation import GENERAL_FAULTS, TEACHING_ROOMS, Simulation, approach
 from devices.wire.datatypes import DataType
 
@@ -153,6 +155,8 @@ KIND = DeviceKind(
                 "fan": ("Quạt", "Fan"),
                 "temperature": ("Quá nhiệt", "Temperature"),
                 "cover": ("Nắp mở", "Cover open"),
+                "filter": ("Lưới lọc", "Filter"),
+                "other": ("Lỗi khác", "Another fault"),
             },
             limits=(
                 Limit(severity=Severity.MAJOR, not_equals="",
@@ -175,4 +179,5 @@ KIND = DeviceKind(
         rooms=dict.fromkeys(TEACHING_ROOMS, 1),
     ),
     faults=(*GENERAL_FAULTS, *Projector.FAULTS),
+    driver=Drivers(DriverChoice("pjlink", PJLinkOptions, "devices.protocols.pjlink.driver:PJLinkDriver")),
 )  # fmt: skip

@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.options import DriverChoice, Drivers
+from devices.protocols.samsung_mdc.options import SamsungMdcOptions
 from devices.simulation import GENERAL_FAULTS, Simulation, approach
 from devices.wire.datatypes import DataType
 
@@ -129,6 +131,7 @@ KIND = DeviceKind(
                 "": ("Không lỗi", "None"),
                 "temperature": ("Quá nhiệt", "Temperature"),
                 "panel": ("Tấm nền", "Panel"),
+                "fan": ("Quạt", "Fan"),
                 "backlight": ("Đèn nền", "Backlight"),
                 "no_signal": ("Không có tín hiệu", "No signal"),
             },
@@ -155,4 +158,7 @@ KIND = DeviceKind(
         suffix="cell", rooms={"operations_centre": ROWS * COLUMNS}, wear=("backlight", "no_signal"),
     ),
     faults=(*GENERAL_FAULTS, *WallCell.FAULTS),
+    driver=Drivers(
+        DriverChoice("samsung_mdc", SamsungMdcOptions, "devices.protocols.samsung_mdc.driver:WallCell")
+    ),
 )  # fmt: skip

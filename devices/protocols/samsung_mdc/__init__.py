@@ -1,0 +1,1 @@
+"""Samsung MDC over TCP (port 1515): large displays and cells of video walls."""
