@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from devices.kind import kinds
+from devices.protocols.options import Drivers
 from devices.wire.topics import check_id
 from edge_agents.connection import MqttSettings
 from edge_agents.node import Timing
@@ -24,6 +25,7 @@ def _id(text: str) -> str:
 
 
 Id = Annotated[str, AfterValidator(_id)]
+_SECRET = ("password", "community", "auth_key", "privacy_key", "pin")
 _ID_FIX = "letters, digits, - and _; no + / # and no control characters"
 
 
@@ -170,14 +172,34 @@ def load(path: Path) -> AgentSettings:
         settings = AgentSettings.model_validate(document)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(path, one) for one in error.errors())) from error
+    if wrong := _wrong_options(path, settings.devices):
+        raise SettingsError("\n".join(wrong))
     outbox = settings.outbox.model_copy(update={"path": path.parent / settings.outbox.path})
     return settings.model_copy(update={"outbox": outbox})
 
 
-def _explain(path: Path, error: Any) -> str:
-    names: list[str] = []
+def _wrong_options(path: Path, devices: list[DeviceSection]) -> list[str]:
+    """What drivers cannot be told; asks their options only, so no protocol's library is loaded."""
+    known, found = kinds(), []
+    for number, device in enumerate(devices):
+        drivers = known[device.kind].driver
+        if device.driver != "kind" or not isinstance(drivers, Drivers):
+            continue
+        try:
+            drivers.check(device.options)
+        except ValidationError as error:
+            model = drivers.choose(device.options).options if "protocol" not in _first(error) else None
+            found += [_explain(path, one, model, [f"devices[{number}]", "options"]) for one in error.errors()]
+    return found
+
+
+def _first(error: ValidationError) -> tuple[int | str, ...]:
+    return error.errors()[0]["loc"]
+
+
+def _explain(path: Path, error: Any, model: Any = AgentSettings, within: list[str] | None = None) -> str:
+    names = list(within or [])
     fix = ""
-    model: Any = AgentSettings
     for part in error["loc"]:
         if isinstance(part, int):
             names[-1] += f"[{part}]"
@@ -187,8 +209,10 @@ def _explain(path: Path, error: Any) -> str:
         fix = (described.description or "") if described else "remove it, or correct its name"
         model = _section_of(described.annotation) if described else None
     value = "missing" if error["type"] == "missing" else repr(error["input"])
-    if names and names[-1].startswith("password"):
+    if names and names[-1].startswith(_SECRET):
         value = "(not shown)"
+    if within and not error["loc"]:  # two options contradict each other: the message says what to do
+        return f"{path}: {'.'.join(names)}: {error['msg'].removeprefix('Value error, ')}."
     said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     said = said[:1].lower() + said[1:]
     return f"{path}: {'.'.join(names) or 'file'} = {value}: {said}. Fix: {fix or 'see the example'}."

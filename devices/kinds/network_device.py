@@ -45,7 +45,7 @@ KIND = DeviceKind(
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=120, off_delay_s=10,
                         title_vi="Thiết bị mạng mất kết nối", title_en="Network device unreachable"),
     simulate=NetworkDevice,
-    simulated=Simulated(share=0.0),
+    simulated=Simulated(suffix="gateway", name="Cổng mạng", rooms={"server_room": 1}),
     driver=Drivers(DriverChoice("ping", PingOptions, "devices.protocols.reachability.probe:PingedDevice")),
     faults=(*GENERAL_FAULTS, *NetworkDevice.FAULTS),
 )  # fmt: skip

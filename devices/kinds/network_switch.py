@@ -95,7 +95,7 @@ KIND = DeviceKind(
     offline=OfflineRule(severity=Severity.MAJOR, on_delay_s=120, off_delay_s=10,
                         title_vi="Bộ chuyển mạch mất kết nối", title_en="Switch unreachable"),
     simulate=NetworkSwitch,
-    simulated=Simulated(suffix="switch", share=0.0),
+    simulated=Simulated(suffix="switch", rooms={"server_room": 1}),
     driver=Drivers(DriverChoice("snmp", SnmpOptions, "devices.protocols.snmp.driver:SnmpSwitch")),
     faults=(*GENERAL_FAULTS, *NetworkSwitch.FAULTS),
 )  # fmt: skip

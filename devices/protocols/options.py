@@ -54,7 +54,7 @@ class DriverChoice:
 
 
 class Drivers:
-    """The driver of a kind: one protocol, or several of which the option `protocol` names one (else the first)."""
+    """The driver of a kind: one protocol, or several chosen by the option `protocol` (else the first)."""
 
     def __init__(self, *choices: DriverChoice) -> None:
         self.choices = choices

@@ -34,7 +34,7 @@ def test_the_example_is_right(capsys: pytest.CaptureFixture[str]) -> None:
         ('kind = "relay"', 'kind = "toaster"', ["devices[2].kind = 'toaster'", "room_air"]),
         ('id = "p101-relay"', 'id = "p101-air"', ["more than once: p101-air"]),
         ('kind = "uplink"\nroom = "-"                    # the whole school\ndriver = "simulated"',
-         'kind = "uplink"\nroom = "-"', ["uplink", 'set driver = "simulated"']),
+         'kind = "uplink"\nroom = "-"', ["devices[3].options.host = missing"]),
         ("[agent]", "[agent", ["is not TOML"]),
     ],
 )  # fmt: skip
@@ -58,3 +58,34 @@ def test_no_file(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     assert command([]) == 2
     assert command(["--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("uplink", 'host = "10.0.0.1"', "devices[0].options.interface = missing"),
+        ("uplink", 'host = "http://x"\ninterface = "1"', "a name or address such as 10.12.3.4"),
+        ("uplink", 'protocol = "fax"', "protocol = 'fax': known protocols are snmp, ping"),
+        ("network_switch", 'host = "x"\nport = 0', "devices[0].options.port = 0"),
+        ("network_switch", 'host = "x"\nversion = "3"', "version 3 needs a user; set user"),
+        ("network_switch", 'host = "x"\ncolour = 1', "remove it, or correct its name"),
+        ("network_switch", 'host = "x"\nauth_key = "secret"', "(not shown)"),
+    ],
+)
+def test_options_of_drivers_are_checked_and_explained(
+    tmp_path: Path, kind: str, options: str, said: str
+) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(
+        f'[agent]\ngroup = "G"\nnode = "N"\n[[devices]]\nid = "d"\nkind = "{kind}"\nroom = "R"\n'
+        f"[devices.options]\n{options}\n"
+    )
+    with pytest.raises(SettingsError) as caught:
+        load(path)
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+    with_host = options if "host" in options else 'host = "x"'
+    path.write_text(
+        path.read_text().replace(options, with_host).replace('kind = "', 'driver = "simulated"\nkind = "')
+    )
+    assert load(path).devices[0].options, "a simulated device is told nothing, so nothing is wrong"
