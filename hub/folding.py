@@ -2,8 +2,24 @@
 
 import unicodedata
 
+_KEPT_LETTERS = 10_000
+
+
+class _Folded(dict[int, str]):
+    """What each letter becomes, found out once: whole texts are then translated in one go."""
+
+    def __missing__(self, code: int) -> str:
+        letter = {"đ": "d", "Đ": "d"}.get(chr(code), chr(code))
+        parts = unicodedata.normalize("NFD", letter)
+        plain = "".join(part for part in parts if not unicodedata.combining(part)).casefold()
+        if len(self) < _KEPT_LETTERS:
+            self[code] = plain
+        return plain
+
+
+_FOLDED = _Folded()
+
 
 def folded(text: str) -> str:
     """Lower case without diacritics: `Máy chiếu Đông` → `may chieu dong`."""
-    plain = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
-    return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold()
+    return text.lower() if text.isascii() else text.translate(_FOLDED)

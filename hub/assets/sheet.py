@@ -109,12 +109,16 @@ class EquipmentSheet(Sheet):
             yield Trouble("warranty_until", until, "the warranty ends before the equipment came",
                           "check both days", "before_acquired", warning=True)  # fmt: skip
 
-    async def apply(self, session: AsyncSession, changes: Sequence[Change], by: By, tell: Tell) -> None:
+    def ready(self, changes: Sequence[Change]) -> Sequence[bulk.Difference]:
+        """Gives what differs, neighbours in the register first: they are neighbours in its indices too."""
+        return [self._difference(each) for each in sorted(changes, key=lambda each: each.values["school"])]
+
+    async def apply(
+        self, session: AsyncSession, changes: Sequence[bulk.Difference], by: By, tell: Tell
+    ) -> None:
         """Enters and changes assets in batches, each with its history."""
-        # neighbours in the register are neighbours in its indices
-        changes = sorted(changes, key=lambda each: each.values["school"])
         for start in range(0, len(changes), _BATCH):
-            batch = [self._difference(each) for each in changes[start : start + _BATCH]]
+            batch = changes[start : start + _BATCH]
             await bulk.upsert(session, batch, by.name, by.now_ms, by.today)
             tell(start + len(batch))
 

@@ -41,6 +41,8 @@ class Whole:
 
     plans: list[Plan]
     encoding: str
+    ready: list[Sequence[Any]] | None = None
+    """What each plan writes, once `prepare` has made it."""
 
     @property
     def summary(self) -> dict[str, int]:
@@ -94,6 +96,11 @@ async def _known(database: Database, sheet: Sheet, by: By) -> tuple[dict[Key, Va
         return existing, facts
 
 
+async def prepare(whole: Whole) -> None:
+    """Makes what is to be written, before a transaction holds up everybody else's."""
+    whole.ready = await asyncio.to_thread(lambda: [plan.sheet.ready(plan.changes) for plan in whole.plans])
+
+
 async def apply(session: AsyncSession, whole: Whole, by: By, origin: str, tell: Progress) -> None:
     """Writes all plans, and that schools were heard of; the caller commits or nothing happened."""
     if session.get_bind().dialect.name == "sqlite":
@@ -101,14 +108,15 @@ async def apply(session: AsyncSession, whole: Whole, by: By, origin: str, tell: 
         await session.execute(text("PRAGMA cache_size = -131072"))
     total = sum(len(plan.changes) for plan in whole.plans)
     before = 0
-    for plan in whole.plans:
-        if plan.changes:
+    ready = whole.ready or [plan.sheet.ready(plan.changes) for plan in whole.plans]
+    for plan, changes in zip(whole.plans, ready, strict=True):
+        if changes:
 
             def told(done: int, start: int = before) -> None:
                 tell(start + done, total)
 
-            await plan.sheet.apply(session, plan.changes, by, told)
-            before += len(plan.changes)
+            await plan.sheet.apply(session, changes, by, told)
+            before += len(changes)
     await heard(session, {pair for plan in whole.plans for pair in plan.touched}, by.now_ms, origin)
     if session.get_bind().dialect.name == "sqlite":
         await session.execute(text("PRAGMA cache_size = -2000"))

@@ -14,6 +14,9 @@ from hub.sheets import CODE_CHARACTERS, Column
 Cell: TypeAlias = str | int | float | bool | None
 
 _EXCEL_BEGINS = date(1899, 12, 30)
+_KEPT_CELLS = 10_000
+"""So many different cells of a column are remembered with what they mean: most columns repeat few."""
+
 _YEARS = range(1900, 2201)
 _FORMULA_ERRORS = frozenset(("#REF!", "#N/A", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!"))
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ][\d:.]+Z?)?")
@@ -76,27 +79,26 @@ def neutralised(text: str, *, in_spreadsheet: bool) -> str:
 
 def reader_of(column: Column) -> Callable[[Cell], Any]:
     """Makes the function that gives a cell's value, None if it is empty, or raises `CellError`."""
-    read = _READERS[column.type](column)
-
-    def value(cell: Cell) -> Any:
-        if cell is None or cell == "":
-            return None
-        return read(cell)
-
-    return value
+    return _READERS[column.type](column)
 
 
 def _text(column: Column) -> Callable[[Cell], Any]:
     longest = CODE_CHARACTERS if column.type == "code" else column.max_characters
     code = column.type == "code"
+    known: dict[Cell, str | None] = {None: None, "": None}
 
     def read(cell: Cell) -> str | None:
+        # 1, 1.0 and True are one key, and three texts
+        if type(cell) is str and cell in known:
+            return known[cell]
         text = text_of(cell)
         if len(text) > longest:
             raise CellError("too_long", f"the text has {len(text)} characters", f"write at most {longest}")
         if code and (" " in text or "/" in text):
             raise CellError("bad_code", "a code has no spaces and no slash",
                             "write letters, digits, hyphens, dots")  # fmt: skip
+        if type(cell) is str and len(known) < _KEPT_CELLS:
+            known[cell] = text or None
         return text or None
 
     return read
@@ -112,7 +114,9 @@ def _integer(column: Column) -> Callable[[Cell], Any]:
             text = text_of(cell)
             if not text:
                 return None
-            if _GROUPED.fullmatch(text):
+            if len(text) < 10 and text.isascii() and text.isdigit():
+                number = int(text)
+            elif _GROUPED.fullmatch(text):
                 number = int(re.sub(r"[^\d-]", "", text))
             elif _WHOLE.fullmatch(text):
                 number = int(re.split("[.,]", text)[0])
@@ -127,13 +131,13 @@ def _integer(column: Column) -> Callable[[Cell], Any]:
 
 
 def _date(_column: Column) -> Callable[[Cell], Any]:
-    known: dict[Cell, date | None] = {}
+    known: dict[Cell, date | None] = {None: None, "": None}
 
     def read(cell: Cell) -> date | None:
         if cell in known:
             return known[cell]
         day = day_of(cell)
-        if len(known) < 10_000:
+        if len(known) < _KEPT_CELLS:
             known[cell] = day
         return day
 
@@ -171,7 +175,7 @@ def day_of(cell: Cell) -> date | None:
 
 def _choice(column: Column) -> Callable[[Cell], Any]:
     known = {key(word): value for value, words in column.choices.items() for word in (value, *words)}
-    seen: dict[Cell, str | None] = {}
+    seen: dict[Cell, str | None] = {None: None, "": None}
 
     def one(text: str) -> str:
         found = known.get(key(text))
@@ -189,7 +193,7 @@ def _choice(column: Column) -> Callable[[Cell], Any]:
         else:
             chosen = {one(part) for part in _LISTED.split(text) if part.strip()}
             value = ";".join(each for each in column.choices if each in chosen) or None
-        if len(seen) < 10_000:
+        if len(seen) < _KEPT_CELLS:
             seen[cell] = value
         return value
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import msgspec
+
 from hub.imports.cells import Cell, CellError, find_columns, reader_of
 from hub.sheets import Action, Change, FileTrouble, Key, Sheet, Trouble, Values
 
@@ -48,6 +50,7 @@ class Plan:
     touched: set[tuple[str, str]] = field(default_factory=set)
     memory: dict[Any, Any] = field(default_factory=dict)
     _digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+    _encoder: msgspec.msgpack.Encoder = field(default_factory=msgspec.msgpack.Encoder)
     _kept: dict[str, int] = field(default_factory=dict)
     _rows: dict[Key, int] = field(default_factory=dict)
 
@@ -71,11 +74,16 @@ class Plan:
                 self.shown.append(planned)
         self.counts[_COUNTED[planned.action]] += 1
 
+    def count(self, action: Action) -> None:
+        """Counts a row without problems that is not shown."""
+        self.counts["rows"] += 1
+        self.counts[_COUNTED[action]] += 1
+
     def add(self, change: Change, row: int) -> None:
         """Takes up a change of a row."""
         self.changes.append(change)
         self._rows[change.key] = row
-        self._digest.update(f"{change.before is None}{change.values}".encode())
+        self._digest.update(self._encoder.encode((change.before is None, change.values)))
 
     def row_of(self, key: Key) -> int:
         """Gives the row in which a change stands."""
@@ -164,6 +172,7 @@ def _plan_row(
     width = len(cells)
     for index, name, reader, required in read:
         try:
+            # csv and spreadsheets leave out what is empty at the end of a row
             value = reader(cells[index]) if index < width else None
         except CellError as wrong:
             troubles.append(Trouble(name, cells[index], wrong.message, wrong.fix, wrong.code))
@@ -176,6 +185,7 @@ def _plan_row(
         sheet.prepare(values, plan.memory)
     key = tuple([values.get(name) for name in sheet.key])
     before = existing.get(key)
+    whole = values if before is None else {**before, **values}
     if not troubles:
         if key in seen:
             troubles.append(
@@ -188,20 +198,26 @@ def _plan_row(
                 )
             )
         seen.setdefault(key, number)
-        troubles += sheet.check(values if before is None else {**before, **values}, before, facts)
-    label = " ".join(str(part) for part in key if part is not None)
+        troubles += sheet.check(whole, before, facts)
     problems = [shown(trouble) for trouble in troubles] if troubles else []
     if any(not trouble.warning for trouble in troubles):
-        plan.note(Planned(file, number, "error", label, [], problems))
+        plan.note(Planned(file, number, "error", _label(key), [], problems))
         return
-    changes: list[dict[str, Any]] = []
-    if before is not None or problems or plan.shows_more("new"):
-        changes = _differences(values, before)
-    action: Action = "new" if before is None else "change" if changes else "same"
-    plan.touched.update(sheet.touched(values if before is None else {**before, **values}))
+    action: Action = "new"
+    if before is not None:
+        action = "change" if any(before.get(name) != value for name, value in values.items()) else "same"
+    plan.touched.update(sheet.touched(whole))
     if action != "same":
         plan.add(Change(key, values, before), number)
-    plan.note(Planned(file, number, action, label, changes, problems))
+    if problems or (action != "same" and plan.shows_more(action)):
+        changes = _differences(values, before)
+        plan.note(Planned(file, number, action, _label(key), changes, problems))
+    else:
+        plan.count(action)
+
+
+def _label(key: Key) -> str:
+    return " ".join(str(part) for part in key if part is not None)
 
 
 def _differences(values: Values, before: Values | None) -> list[dict[str, Any]]:
@@ -228,8 +244,9 @@ def _together(plan: Plan, file: str, facts: Any) -> None:
         plan.counts["new" if change.before is None else "changed"] -= 1
         plan.counts["rows"] -= 1
         plan.shown = [each for each in plan.shown if each.row != row]
-        label = " ".join(str(part) for part in change.key if part is not None)
-        plan.note(Planned(file, row, "error", label, [], [shown(each) for each in wrong[change.key]]))
+        plan.note(
+            Planned(file, row, "error", _label(change.key), [], [shown(each) for each in wrong[change.key]])
+        )
     plan.changes = [each for each in plan.changes if each.key not in wrong]
 
 

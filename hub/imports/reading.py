@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from hub.imports.cells import Cell
+from hub.imports.reading_process import OUT_OF_MEMORY
 from hub.sheets import FileTrouble
 
 Row = tuple[int, list[Cell]]
@@ -34,7 +36,7 @@ class Rows:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         first = self._frame()
         if first is None:
-            raise self._too_large()
+            raise self._ended()
         if "trouble" in first:
             self.__exit__()
             raise FileTrouble(**first["trouble"])
@@ -47,7 +49,7 @@ class Rows:
                 raise FileTrouble(**frame["trouble"])
             yield from frame
         if self._process.wait():
-            raise self._too_large()
+            raise self._ended()
 
     def __exit__(self, *_error: object) -> None:
         self._process.kill()
@@ -64,7 +66,12 @@ class Rows:
         body = self._process.stdout.read(min(size, _LONGEST_FRAME_BYTES))
         return msgspec.msgpack.decode(body) if len(body) == size else None
 
-    def _too_large(self) -> FileTrouble:
-        self.__exit__()
+    def _ended(self) -> FileTrouble:
+        """Says why the process ended early: by its limit, a signal or an abort of a library, or by a bug."""
+        assert self._process.stdout is not None
+        code = self._process.wait()
+        self._process.stdout.close()
+        if code not in (OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV):
+            return FileTrouble("damaged", "reading the file failed", "save it again, or as CSV")
         return FileTrouble("needs_too_much_memory", "reading the file needs more memory than the hub allows",
                            "divide the file, or save it as CSV")  # fmt: skip

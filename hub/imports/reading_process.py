@@ -27,6 +27,7 @@ MAX_ROWS = 300_000
 MAX_COLUMNS = 64
 MAX_CELL_CHARACTERS = 10_000
 MAX_MEMORY_BYTES = 3 << 30
+OUT_OF_MEMORY = 3
 _BATCH_ROWS = 1_000
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
@@ -50,8 +51,11 @@ def main() -> int:
     except FileTrouble as trouble:
         names = ("code", "message", "fix", "row", "value")
         _print({"trouble": {name: getattr(trouble, name) for name in names}})
+    except OSError as error:
+        _print({"trouble": {"code": "unreadable", "message": f"the file cannot be read: {error.strerror}",
+                            "fix": "look whether it is there, and whose it is"}})  # fmt: skip
     except MemoryError:
-        return 3
+        return OUT_OF_MEMORY
     return 0
 
 

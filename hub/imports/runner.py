@@ -114,6 +114,7 @@ class Runner:
             async with self._database.write() as session:
                 await service.checked(session, run.id, whole, changed)
             return
+        await carrying.prepare(whole)
         async with self._database.write() as session:
             await carrying.apply(session, whole, by, run.file, self._tell(run.id))
             await service.settle(

@@ -128,6 +128,7 @@ class Sync:
             problem = first.problems[0]
             raise FileTrouble("has_errors", f"{trouble.message}: {first.file} row {first.row},"
                               f" {problem['column']}: {problem['message']}", trouble.fix)  # fmt: skip
+        await carrying.prepare(whole)
         async with self._database.write() as session:
             await carrying.apply(session, whole, by, source.name, _nobody)
             entry = Entry(by.name, "loop", "import.apply", f"source:{source.id}", source.unit_code,
