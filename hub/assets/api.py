@@ -93,12 +93,14 @@ async def list_assets(
     """Lists equipment; words are looked for without regard to case and Vietnamese marks."""
     keys, types = ORDERS[sort]
     wanted = await filters.wanted(session, who)
-    rows, total = await listing.page(session, wanted, sort, paging.after(*types), paging.limit + 1)
+    found = await listing.page(session, wanted, sort, paging.after(*types), paging.limit + 1)
     names = [key.key for key in keys]
     page = paging.page(
-        rows, lambda row: tuple(getattr(row[0], name) for name in names), lambda row: shown(*row)
+        found.rows, lambda row: tuple(getattr(row[0], name) for name in names), lambda row: shown(*row)
     )
-    return AssetPage.model_construct(items=page.items, next_cursor=page.next_cursor, total=total)
+    return AssetPage.model_construct(
+        items=page.items, next_cursor=page.next_cursor, total=found.total, counted=found.counted
+    )
 
 
 @router.post("", status_code=201)

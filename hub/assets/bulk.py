@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, cast
 from sqlalchemy import Row, Table, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.assets.copying import copy_into, is_postgres, next_ids, update_from
 from hub.assets.rules import derived_tag, gaps_of, search_text
 from hub.assets.tables import Asset, AssetEvent
 
@@ -141,13 +142,23 @@ def _columns(row: AssetRow, now_ms: int) -> dict[str, Any]:
 async def _enter(new: list[Difference], session: AsyncSession, now_ms: int, note: dict[str, Any]) -> None:
     if not new:
         return
-    await session.execute(
-        insert(_ASSET), [{**_columns(each.row, now_ms), "created_ms": now_ms} for each in new]
-    )
-    query = select(_ASSET.c.tag, _ASSET.c.id).where(_ASSET.c.tag.in_([each.row.tag for each in new]))
-    ids = {row.tag: row.id for row in await session.execute(query)}
-    events = [_event(each, ids[each.row.tag], "created", each.after, note) for each in new]
-    await session.execute(insert(_EVENT), events)
+    rows = [{**_columns(each.row, now_ms), "created_ms": now_ms} for each in new]
+    if is_postgres(session):
+        numbers = await next_ids(session, _ASSET, len(rows))
+        await copy_into(session, _ASSET, [{"id": n, **row} for n, row in zip(numbers, rows, strict=True)])
+        ids = {row["tag"]: n for n, row in zip(numbers, rows, strict=True)}
+    else:
+        await session.execute(insert(_ASSET), rows)
+        query = select(_ASSET.c.tag, _ASSET.c.id).where(_ASSET.c.tag.in_([each.row.tag for each in new]))
+        ids = {row.tag: row.id for row in await session.execute(query)}
+    await _tell(session, [_event(each, ids[each.row.tag], "created", each.after, note) for each in new])
+
+
+async def _tell(session: AsyncSession, events: list[dict[str, Any]]) -> None:
+    if is_postgres(session):
+        await copy_into(session, _EVENT, events)
+    elif events:
+        await session.execute(insert(_EVENT), events)
 
 
 async def _change(
@@ -155,10 +166,15 @@ async def _change(
 ) -> None:
     if not changed:
         return
-    rows = [{**_columns(each.row, now_ms), "_id": each.asset_id} for each in changed]
+    rows = [{**_columns(each.row, now_ms), "id": each.asset_id} for each in changed]
     for row in rows:
         del row["tag"]
-    await (await session.connection()).execute(update(_ASSET).where(_ASSET.c.id == bindparam("_id")), rows)
+    if is_postgres(session):
+        await update_from(session, _ASSET, rows)
+    else:
+        same = _ASSET.c.id == bindparam("_id")
+        renamed = [{**row, "_id": row.pop("id")} for row in rows]
+        await (await session.connection()).execute(update(_ASSET).where(same), renamed)
     events = await _unlink(changed, session, note)
     for each in changed:
         asset_id = cast(int, each.asset_id)
@@ -169,7 +185,7 @@ async def _change(
             )
         if facts := _only(each.after, _FACTS):
             events.append(_event(each, asset_id, "changed", facts, note, _only(each.before, _FACTS)))
-    await session.execute(insert(_EVENT), events)
+    await _tell(session, events)
 
 
 async def _unlink(

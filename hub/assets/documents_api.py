@@ -110,7 +110,7 @@ async def labels(
         raise Invalid("say for what to print labels", field="school", value=None, fix="send school or ids")
     if school is not None and (not reaches(scope, school) or await session.get(Unit, school) is None):
         raise service.no_school(school)
-    base = str(request.base_url).rstrip("/")
+    base = (request.app.state.settings.public_url or str(request.base_url)).rstrip("/")
     if of == "rooms":
         made = await _room_labels(session, base, school, room)
     else:

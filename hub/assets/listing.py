@@ -5,17 +5,16 @@ Indices hold every column that a filter looks at, so a search reads them and nev
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.assets.rules import REQUIRED
-from hub.assets.tables import Asset
+from hub.assets.tables import Asset, AssetCount
 from hub.organisation.tables import Unit
 
 Sort: TypeAlias = Literal["place", "tag", "name", "type", "status", "changed"]
@@ -35,7 +34,8 @@ ORDERS: dict[Sort, _Order] = {
 NONE = "-"
 """Chooses what has no room, type or status."""
 CURRENT = "current"
-FEW = 2_000
+MOST_COUNTED = 5_000
+"""Assets that fit words and are still counted; beyond them an answer says only that there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,111 +81,91 @@ class Wanted:
             found.append(Asset.id.in_(self.ids))
         return found
 
+    def is_kept(self) -> bool:
+        """Whether the counts that the database keeps tell how many these are."""
+        return not self.words and self.room is None and self.ids is None
+
+    def kept_conditions(self) -> list[ColumnElement[bool]]:
+        """Gives the same conditions for the counts that the database keeps."""
+        found: list[ColumnElement[bool]] = []
+        if self.schools is not None:
+            found.append(AssetCount.school_code.in_(self.schools))
+        if self.type is not None:
+            found.append(AssetCount.type == ("" if self.type == NONE else self.type))
+        if self.status == CURRENT or self.complete is not None or self.missing is not None:
+            found.append(AssetCount.status != "disposed")
+        if self.status is not None and self.status != CURRENT:
+            found.append(AssetCount.status == ("" if self.status == NONE else self.status))
+        if self.complete is not None:
+            found.append(AssetCount.gaps == 0 if self.complete else AssetCount.gaps != 0)
+        if self.missing is not None:
+            found.append(AssetCount.gaps.bitwise_and(1 << REQUIRED.index(self.missing)) != 0)
+        if self.linked is not None:
+            found.append(AssetCount.linked == int(self.linked))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Assets with their schools' names, and how many there are in all; not `counted`: more than `total`."""
+
+    rows: list[tuple[Asset, str]]
+    total: int
+    counted: bool
+
 
 async def page(
     session: AsyncSession, wanted: Wanted, sort: Sort, after: tuple[str | int, ...] | None, limit: int
-) -> tuple[list[tuple[Asset, str]], int]:
-    """Gives assets with their school's name after a key in this order, and how many there are in all.
+) -> Found:
+    """Gives assets after a key in this order.
 
-    What is rare is looked up first and then put in order; what is common is met soon in any order. So
-    neither a rare nor a common search walks through all rows.
+    What is rare is looked up and then put in order; what is common is met soon in any order. So neither
+    a rare nor a common search walks through all rows, and none walks twice.
     """
-    conditions = wanted.conditions()
-    first = select(Asset.id).where(*conditions).limit(FEW + 1)
-    ids = list((await session.execute(first)).scalars())
-    total = len(ids)
-    if total <= FEW:
-        conditions = [Asset.id.in_(ids)]
-    else:
-        total = (
-            await session.execute(select(func.count()).select_from(Asset).where(*conditions))
-        ).scalar_one()
+    total = await _kept_total(session, wanted) if wanted.is_kept() else None
+    if total is None or total <= MOST_COUNTED:
+        ids, number = await _in_order(session, wanted, sort, after)
+        if number <= MOST_COUNTED:
+            shown = replace(Wanted(), ids=tuple(ids[:limit]))
+            return Found(await _walk(session, shown, sort, None, limit), number, True)
+        if not wanted.words:
+            count = select(func.count()).select_from(Asset).where(*wanted.conditions())
+            total = (await session.execute(count)).scalar_one()
+    rows = await _walk(session, wanted, sort, after, limit)
+    return Found(rows, MOST_COUNTED if total is None else total, total is not None)
+
+
+async def _kept_total(session: AsyncSession, wanted: Wanted) -> int:
+    query = select(func.coalesce(func.sum(AssetCount.number), 0)).where(*wanted.kept_conditions())
+    return int((await session.execute(query)).scalar_one())
+
+
+async def _in_order(
+    session: AsyncSession, wanted: Wanted, sort: Sort, after: tuple[str | int, ...] | None
+) -> tuple[list[int], int]:
+    """Gives what comes after a key, and how many there are with those before; at most one too many."""
     keys, _ = ORDERS[sort]
-    query = select(Asset, Unit.name).join(Unit, Unit.code == Asset.school_code).where(*conditions)
+    # only ids at first: an index holds all that filters look at, which the rows would be far to fetch for
+    found = select(Asset.id).where(*wanted.conditions()).limit(MOST_COUNTED + 1).subquery()
+    key = tuple_(*keys)
+    later = true() if after is None else key < after if sort == "changed" else key > after
+    query = select(Asset.id, later).join(found, found.c.id == Asset.id)
+    query = query.order_by(*(each.desc() if sort == "changed" else each for each in keys))
+    rows = (await session.execute(query)).all()
+    return [row[0] for row in rows if row[1]], len(rows)
+
+
+async def _walk(
+    session: AsyncSession, wanted: Wanted, sort: Sort, after: tuple[str | int, ...] | None, limit: int
+) -> list[tuple[Asset, str]]:
+    keys, _ = ORDERS[sort]
+    order = [key.desc() if sort == "changed" else key for key in keys]
+    # only ids at first: the index that has the order also holds what most filters look at
+    found = select(Asset.id).where(*wanted.conditions()).order_by(*order).limit(limit)
     if after is not None:
-        query = query.where(tuple_(*keys) < after if sort == "changed" else tuple_(*keys) > after)
-    query = query.order_by(*((key.desc() for key in keys) if sort == "changed" else keys)).limit(limit)
-    return [(asset, name) for asset, name in await session.execute(query)], total
-
-
-@dataclass(slots=True)
-class Counts:
-    """How many assets each choice of each filter would show."""
-
-    types: Counter[str]
-    statuses: Counter[str]
-    districts: Counter[str]
-    complete: Counter[bool]
-    missing: Counter[str]
-    linked: Counter[bool]
-
-
-async def facets(session: AsyncSession, wanted: Wanted, district: str | None) -> Counts:
-    """Counts by type, status, district, completeness and link, each under all filters but its own.
-
-    `wanted` has no district, so that the others can be counted too.
-    """
-    wanted = await _rare_by_id(session, wanted)
-    codes = select(Unit.code, Unit.district_code)
-    places = {code: place or "" for code, place in await session.execute(codes)}
-    counts = Counts(Counter(), Counter(), Counter(), Counter(), Counter(), Counter())
-    # by place and link: one walk for both
-    anywhere = replace(wanted, linked=None, type=None).conditions()
-    if wanted.type is not None:
-        anywhere.append(Asset.type.concat("") == ("" if wanted.type == NONE else wanted.type))
-    # an expression, or an index in this order would be preferred to the one that holds the searched text
-    school_code = Asset.school_code.concat("") if wanted.words else Asset.school_code
-    query = select(school_code, func.count(), func.count(Asset.node)).where(*anywhere)
-    for school, number, linked in await session.execute(query.group_by(school_code)):
-        place = places[school]
-        shown = {None: number, True: linked, False: number - linked}[wanted.linked]
-        counts.districts[place] += shown
-        if district in (None, place):
-            counts.linked[True] += linked
-            counts.linked[False] += number - linked
-    base = replace(wanted, type=None, status=None, complete=None, missing=None)
-    if district is not None:
-        here = frozenset(code for code, place in places.items() if place == district)
-        base = replace(base, schools=here if base.schools is None else here & frozenset(base.schools))
-    alike = (Asset.type, Asset.status, Asset.gaps)
-    query_alike = select(*alike, func.count()).where(*base.conditions()).group_by(*alike)
-    for kind, status, gaps, number in (await session.execute(query_alike)).all():
-        _count(counts, wanted, kind, status, gaps, number)
-    return counts
-
-
-async def _rare_by_id(session: AsyncSession, wanted: Wanted) -> Wanted:
-    """Turns words that few assets have into those assets, so that the words are looked for only once."""
-    if not wanted.words:
-        return wanted
-    base = replace(wanted, type=None, status=None, complete=None, missing=None, linked=None)
-    ids = (await session.execute(select(Asset.id).where(*base.conditions()).limit(FEW + 1))).scalars().all()
-    return replace(wanted, words=(), ids=tuple(ids)) if len(ids) <= FEW else wanted
-
-
-def _count(counts: Counts, wanted: Wanted, kind: str, status: str, gaps: int, number: int) -> None:
-    """Counts assets that are alike where they pass all filters but the counted one."""
-    fails = _fails(wanted, kind, status, gaps)
-    if fails <= {"type"}:
-        counts.types[kind] += number
-    if fails <= {"status"}:
-        counts.statuses[status] += number
-    if status == "disposed":
-        return
-    if fails <= {"complete"}:
-        counts.complete[gaps == 0] += number
-    if fails <= {"missing"}:
-        for bit, name in enumerate(REQUIRED):
-            counts.missing[name] += number * (gaps >> bit & 1)
-
-
-def _fails(wanted: Wanted, kind: str, status: str, gaps: int) -> set[str]:
-    """Names the filters that these do not pass."""
-    current = status != "disposed"
-    passes = {
-        "type": wanted.type in (None, kind or NONE),
-        "status": wanted.status in (None, status or NONE) or (wanted.status == CURRENT and current),
-        "complete": wanted.complete is None or (current and (gaps == 0) is wanted.complete),
-        "missing": wanted.missing is None or (current and bool(gaps >> REQUIRED.index(wanted.missing) & 1)),
-    }
-    return {name for name, passed in passes.items() if not passed}
+        found = found.where(tuple_(*keys) < after if sort == "changed" else tuple_(*keys) > after)
+    ids = found.subquery()
+    query = (
+        select(Asset, Unit.name).join(ids, ids.c.id == Asset.id).join(Unit, Unit.code == Asset.school_code)
+    )
+    return [(asset, name) for asset, name in await session.execute(query.order_by(*order))]

@@ -71,11 +71,12 @@ class AssetOut(BaseModel):
 
 
 class AssetPage(BaseModel):
-    """A page of the register; `total` counts all that the filters let through."""
+    """A page of the register; `total` is how many the filters let through: not `counted`, more than that."""
 
     items: list[AssetOut]
     next_cursor: str | None = None
     total: int
+    counted: bool = True
 
 
 class _Described(BaseModel):
@@ -199,18 +200,23 @@ class Facet(BaseModel):
     id: str
     label_vi: str
     label_en: str
-    count: int
+    count: int | None
 
 
 class FacetsOut(BaseModel):
-    """How many there are of each choice."""
+    """How many there are of each choice.
+
+    Where words fit very many assets they are not `counted`: counts are null, and the choices are those
+    that there are without these words.
+    """
 
     types: list[Facet]
     statuses: list[Facet]
     districts: list[Facet]
-    complete: dict[Literal["true", "false"], int]
-    missing: dict[str, int]
-    linked: dict[Literal["true", "false"], int]
+    complete: dict[Literal["true", "false"], int | None]
+    missing: dict[str, int | None]
+    linked: dict[Literal["true", "false"], int | None]
+    counted: bool = True
 
 
 class CompletenessOut(BaseModel):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.assets.places import Places
 from hub.assets.rules import Completeness, Computer, ComputerCount, below, count_computers
-from hub.assets.tables import Asset
+from hub.assets.tables import Asset, AssetCount
 from hub.assets.types import COMPUTER_TYPES
 from hub.organisation.tables import Headcount, Room, Unit
 
@@ -21,6 +21,7 @@ IsOnline: TypeAlias = Callable[[tuple[str, str, str]], bool]
 """Tells whether the device of a (group, node, device) is there now."""
 
 LAB = "computer_lab"
+GONE = ("disposed", "lost")
 
 
 async def completeness(
@@ -37,11 +38,11 @@ async def completeness(
         else set(places.tops(scope))
     )
     schools = places.within(unit) if unit is not None else scope
-    conditions = [Asset.status != "disposed"]
+    alike = (AssetCount.school_code, AssetCount.gaps)
+    query = select(*alike, func.sum(AssetCount.number)).where(AssetCount.status != "disposed")
     if schools is not None:
-        conditions.append(Asset.school_code.in_(schools))
-    alike = (Asset.school_code, Asset.gaps)
-    counted = (await session.execute(select(*alike, func.count()).where(*conditions).group_by(*alike))).all()
+        query = query.where(AssetCount.school_code.in_(schools))
+    counted = (await session.execute(query.group_by(*alike))).all()
     nearest = below({row[0] for row in counted}, places.parents, children)
     whole = Completeness()
     parts = {code: Completeness() for code in children}
@@ -119,19 +120,22 @@ async def _computers(
 
     What stands in no lab counts under no room.
     """
+    found: dict[str, list[Computer]] = defaultdict(list)
+    alike = (AssetCount.school_code, AssetCount.status)
+    unlinked = select(*alike, func.sum(AssetCount.number)).where(
+        AssetCount.school_code.in_(codes), AssetCount.type.in_(COMPUTER_TYPES),
+        AssetCount.status.not_in(GONE), AssetCount.linked == 0,
+    )  # fmt: skip
+    elsewhere = {(row[0], row[1]): int(row[2]) for row in await session.execute(unlinked.group_by(*alike))}
     ours = (
         Asset.school_code.in_(codes),
         Asset.type.in_(COMPUTER_TYPES),
-        Asset.status.not_in(("disposed", "lost")),
+        Asset.status.not_in(GONE),
     )
-    found: dict[str, list[Computer]] = defaultdict(list)
-    alike = (Asset.school_code, Asset.status)
-    unlinked = select(*alike, func.count()).where(*ours, Asset.node.is_(None)).group_by(*alike)
-    elsewhere = {(school, status): count for school, status, count in await session.execute(unlinked)}
-    room = and_(Room.school_code == Asset.school_code, Room.code == Asset.room_code, Room.type == LAB)
+    lab = and_(Room.school_code == Asset.school_code, Room.code == Asset.room_code, Room.type == LAB)
     alike_in_labs = (Asset.school_code, Asset.status, Asset.room_code)
-    in_labs = unlinked.join(Room, room).with_only_columns(*alike_in_labs, func.count())
-    for school, status, code, count in await session.execute(in_labs.group_by(Asset.room_code)):
+    in_labs = select(*alike_in_labs, func.count()).join(Room, lab).where(*ours, Asset.node.is_(None))
+    for school, status, code, count in await session.execute(in_labs.group_by(*alike_in_labs)):
         found[school].append(Computer(code, status, None, count))
         elsewhere[school, status] -= count
     for (school, status), count in elsewhere.items():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from hub.assets import listing, places, statistics
+from hub.assets import facets as counted
+from hub.assets import places, statistics
 from hub.assets.api import Code, FiltersQuery, Reader
 from hub.assets.places import Places
 from hub.assets.rules import REQUIRED, TARGET_PERCENT, Completeness
@@ -57,17 +58,22 @@ async def list_types(_who: Reader) -> TypesOut:
 async def facets(who: Reader, session: Reading, filters: FiltersQuery) -> FacetsOut:
     """Counts the choices of each filter, each under all filters but its own."""
     wanted = await filters.wanted(session, who, by_district=False)
-    counts = await listing.facets(session, wanted, filters.district)
+    counts = await counted.facets(session, wanted, filters.district)
     here = await places.load(session, today())
     types = {each.id: (each.label_vi, each.label_en) for each in TYPES.values()}
     districts = {code: (here.names.get(code, code),) * 2 for code in counts.districts if code}
+
+    def said(number: int) -> int | None:
+        return number if counts.counted else None
+
     return FacetsOut(
-        types=_facets(counts.types, types),
-        statuses=_facets(counts.statuses, STATUSES),
-        districts=_facets(Counter({c: n for c, n in sorted(counts.districts.items()) if c}), districts),
-        complete={"true": counts.complete[True], "false": counts.complete[False]},
-        missing={name: counts.missing[name] for name in REQUIRED},
-        linked={"true": counts.linked[True], "false": counts.linked[False]},
+        types=_facets(counts.types, types, said),
+        statuses=_facets(counts.statuses, STATUSES, said),
+        districts=_facets(Counter({c: n for c, n in sorted(counts.districts.items()) if c}), districts, said),
+        complete={"true": said(counts.complete[True]), "false": said(counts.complete[False])},
+        missing={name: said(counts.missing[name]) for name in REQUIRED},
+        linked={"true": said(counts.linked[True]), "false": said(counts.linked[False])},
+        counted=counts.counted,
     )
 
 
@@ -152,11 +158,13 @@ def _computers(each: SchoolComputers) -> ComputersOut:
     )  # fmt: skip
 
 
-def _facets(counts: Counter[str], words: Mapping[str, tuple[str, ...]]) -> list[Facet]:
+def _facets(
+    counts: Counter[str], words: Mapping[str, tuple[str, ...]], said: Callable[[int], int | None]
+) -> list[Facet]:
     """Gives the choices in the order of the fixed list, then the unknown ones as `-`."""
     order = [*(each for each in words if each in counts), *sorted(counts.keys() - words.keys())]
     return [
-        Facet(id=each or "-", label_vi=label[0], label_en=label[1], count=counts[each])
+        Facet(id=each or "-", label_vi=label[0], label_en=label[1], count=said(counts[each]))
         for each in order
         for label in (words.get(each, _UNKNOWN if not each else (each, each)),)
     ]

@@ -3,7 +3,18 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base, Milliseconds, RowId
@@ -21,7 +32,12 @@ class Asset(Base):
         # the order of the register with all that filters look at: a scan never reads the rows themselves
         Index("ix_asset_place", "school_code", "room_code", "id", "type", "status", "gaps", "node"),
         Index("ix_asset_facets", "type", "status", "gaps", "node", "school_code", "room_code", "search"),
-        Index("ix_asset_gaps", "school_code", "gaps", "status"),
+        Index(
+            "ix_asset_linked",
+            *("type", "school_code", "room_code", "status", "group_code", "node", "device", "id"),
+            sqlite_where=text("node IS NOT NULL"),
+            postgresql_where=text("node IS NOT NULL"),
+        ),
         Index("ix_asset_name", "search", "id", "node"),
         Index("ix_asset_type", "type", "school_code", "room_code", "id"),
         Index("ix_asset_status", "status", "school_code", "room_code", "id"),
@@ -55,6 +71,20 @@ class Asset(Base):
     created_ms: Mapped[Milliseconds]
     changed_ms: Mapped[Milliseconds]
     seen_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AssetCount(Base):
+    """How many assets of a school are alike, maybe 0; triggers of the database keep it, whoever writes."""
+
+    __tablename__ = "asset_count"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    school_code: Mapped[str] = mapped_column(String(64), primary_key=True)
+    type: Mapped[str] = mapped_column(String(32), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)
+    gaps: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    linked: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Integer)
 
 
 class AssetEvent(Base):

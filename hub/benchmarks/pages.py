@@ -23,6 +23,7 @@ from sqlalchemy import insert
 
 from hub.accounts import service as accounts
 from hub.assets.tables import Asset
+from hub.benchmarks import assets_made
 from hub.benchmarks.processes import percentile, show
 from hub.clock import now_ms, today
 from hub.database import Base, Database, migrate
@@ -90,24 +91,7 @@ async def fill(database: Database, assets: int, chance: random.Random) -> None:
     await _insert(
         database, Headcount, [{"unit_code": code, "as_of": date(2026, 9, 5), **heads} for code in schools]
     )
-    made = []
-    for n in range(assets):
-        at = chance.choice(rooms)
-        made.append(
-            {
-                "tag": f"T{n:06}",
-                "type": chance.choice(("projector", "computer", "camera", "air_conditioner")),
-                "name": f"Thiết bị {n}",
-                "serial": f"SN{n:08}",
-                "school_code": at["school_code"],
-                "room_code": at["code"],
-                "status": chance.choice(("in_use", "in_use", "spare", "repair")),
-                "gaps": chance.choice((0, 0, 0, 2)),
-                "search": f"thiet bi {n}\nt{n:06}\nsn{n:08}",
-                "created_ms": 1,
-                "changed_ms": n,
-            }
-        )
+    made = sorted(assets_made.assets(rooms, assets, chance), key=lambda row: (row["school_code"], row["tag"]))
     await _insert(database, Asset, made)
 
 

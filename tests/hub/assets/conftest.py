@@ -90,7 +90,7 @@ async def register(database: Database, tmp_path: Path) -> AsyncIterator[Register
     for module in (api, statistics_api, documents_api, stocktaking_api):
         app.include_router(module.router)
     app.state.database, app.state.now_ms = database, lambda: 1_790_000_000_000
-    app.state.settings = SimpleNamespace(data_dir=tmp_path)
+    app.state.settings = SimpleNamespace(data_dir=tmp_path, public_url="")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as web:
         asked = Register(web, database)
 
