@@ -16,11 +16,14 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.nut.options import NutOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp, drifted
 from devices.wire.datatypes import DataType
 
 MAINS_V = 222.0
 CUT_OFF_PERCENT = 3.0  # it switches its outlets and itself off before the battery is harmed
+LOW_PERCENT = 15.0
 RECHARGE_S = 4 * 3600.0
 
 
@@ -68,6 +71,7 @@ class Ups(Simulation):
         )
         self.values = {
             "On Battery": not self.mains,
+            "Status": self._status(),
             "Charge": round(self.charge, 1),
             "Runtime": round(runtime_s * self.charge / 6000, 1),
             "Load": round(self.load + self.noise(0.5), 1),
@@ -76,6 +80,11 @@ class Ups(Simulation):
             "Temperature": round(self.temperature_c + self.noise(0.1), 1),
             "Beeper": self.beeper,
         }
+
+    def _status(self) -> str:
+        if self.mains:
+            return "online"
+        return "low_battery" if self.charge < LOW_PERCENT else "on_battery"
 
     def obey(self, metric: str, value: Any) -> None:
         """The beeper can be switched (`beeper.enable`, `beeper.disable`)."""
@@ -95,6 +104,23 @@ KIND = DeviceKind(
             limits=(
                 Limit(severity=Severity.MAJOR, equals=True, on_delay_s=10, off_delay_s=30,
                       title_vi="Mất điện lưới, đang dùng ắc quy", title_en="Mains lost, on battery"),
+            ),
+        ),
+        Metric(
+            name="Status", datatype=DataType.String, label_vi="Tình trạng", label_en="Status",
+            states={
+                "online": ("Điện lưới", "On mains"),
+                "on_battery": ("Đang dùng ắc quy", "On battery"),
+                "low_battery": ("Ắc quy sắp hết", "Battery low"),
+                "bypass": ("Nối tắt", "Bypass"),
+                "overloaded": ("Quá tải", "Overloaded"),
+                "shutting_down": ("Đang tắt", "Shutting down"),
+                "off": ("Đã tắt", "Off"),
+            },
+            limits=(
+                # the UPS knows its own battery: a worn one says so long before its charge reads 20 %
+                Limit(severity=Severity.CRITICAL, equals="low_battery",
+                      title_vi="Bộ lưu điện báo sắp hết ắc quy", title_en="UPS says its battery runs out"),
             ),
         ),
         Metric(
@@ -166,4 +192,5 @@ KIND = DeviceKind(
         rooms={"server_room": 1, "conference_room": 1, "operations_centre": 2}, wear=("battery_worn",),
     ),
     faults=(*GENERAL_FAULTS, *Ups.FAULTS),
+    driver=Drivers(DriverChoice("nut", NutOptions, "devices.protocols.nut.driver:NutDriver")),
 )  # fmt: skip
