@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.mqtt_json.options import ShellyOptions, TasmotaOptions, ZigbeeOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, TEACHING_ROOMS, Simulation
 from devices.wire.datatypes import DataType
 
@@ -116,5 +118,10 @@ KIND = DeviceKind(
                         title_vi="Rơ-le mất kết nối", title_en="Relay unreachable"),
     simulate=Relay,
     simulated=Simulated(name="Tủ điện", wear=("load_lost",), rooms=dict.fromkeys(TEACHING_ROOMS, 1)),
+    driver=Drivers(
+        DriverChoice("zigbee2mqtt", ZigbeeOptions, "devices.protocols.mqtt_json.driver:zigbee"),
+        DriverChoice("tasmota", TasmotaOptions, "devices.protocols.mqtt_json.driver:tasmota"),
+        DriverChoice("shelly", ShellyOptions, "devices.protocols.mqtt_json.driver:shelly"),
+    ),
     faults=(*GENERAL_FAULTS, *Relay.FAULTS),
 )  # fmt: skip

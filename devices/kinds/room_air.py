@@ -6,6 +6,8 @@ import math
 import random
 
 from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Simulated, Tile
+from devices.protocols.mqtt_json.options import ShellyOptions, TasmotaOptions, ZigbeeOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp, drifted
 from devices.wire.datatypes import DataType
 
@@ -147,6 +149,11 @@ KIND = DeviceKind(
     simulated=Simulated(
         suffix="air", name="Cảm biến không khí", wear=("sensor_stuck", "sensor_broken"),
         breaks={"flood": "flood", "broken_sensor": "sensor_broken"},
+    ),
+    driver=Drivers(
+        DriverChoice("zigbee2mqtt", ZigbeeOptions, "devices.protocols.mqtt_json.driver:zigbee"),
+        DriverChoice("tasmota", TasmotaOptions, "devices.protocols.mqtt_json.driver:tasmota"),
+        DriverChoice("shelly", ShellyOptions, "devices.protocols.mqtt_json.driver:shelly"),
     ),
     faults=(*GENERAL_FAULTS, *RoomAir.FAULTS),
 )  # fmt: skip

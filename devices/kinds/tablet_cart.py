@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.mqtt_json.options import ClassroomOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach
 from devices.wire.datatypes import DataType
 
@@ -144,5 +146,6 @@ KIND = DeviceKind(
                         title_vi="Tủ sạc mất kết nối", title_en="Tablet cart unreachable"),
     simulate=TabletCart,
     simulated=Simulated(suffix="tablets", rooms={"library": 1, "hall": 1}, wear=("charger",)),
+    driver=Drivers(DriverChoice("classroom", ClassroomOptions, "devices.protocols.mqtt_json.driver:cart")),
     faults=(*GENERAL_FAULTS, *TabletCart.FAULTS),
 )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 from devices.kind import DeviceKind, Limit, Metric, OfflineRule, RoomConditions, Severity, Simulated, Tile
+from devices.protocols.mqtt_json.options import ClassroomOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
@@ -25,6 +27,7 @@ class VrHeadset(Simulation):
         self.storage = rng.uniform(30, 75)
         self.firmware = rng.choice(FIRMWARES)
         self.lesson = self.in_use = False
+        self.session_s = 0.0
         self.temperature_c: float | None = None
 
     def step(self, room: RoomConditions, dt_s: float) -> None:
@@ -46,6 +49,7 @@ class VrHeadset(Simulation):
             self.battery = max(0.0, self.battery - 100 * dt_s / drain_s)
         if self.battery < 5:
             self.in_use = False
+        self.session_s = min(86_400.0, self.session_s + dt_s) if self.in_use else 0.0
         self.controllers -= 100 * dt_s / (30 * 3600) * self.in_use
         if self.controllers < 8:
             self.controllers = 100.0  # fresh cells
@@ -59,6 +63,7 @@ class VrHeadset(Simulation):
             "Charging": charging,
             "Docked": docked,
             "In Use": self.in_use,
+            "Session": int(self.session_s / 60),
             "Tracking": self._tracking(),
             "Controllers": round(clamp(self.controllers, 0, 100), 1),
             "Storage": round(self.storage, 1),
@@ -98,6 +103,10 @@ KIND = DeviceKind(
             states={False: ("Không", "No"), True: ("Có", "Yes")},
         ),
         Metric(
+            name="Session", datatype=DataType.Int32, unit="min", low=0, high=1440, deadband=1,
+            label_vi="Phiên đang dùng", label_en="Session",
+        ),
+        Metric(
             name="Tracking", datatype=DataType.String, label_vi="Định vị", label_en="Tracking",
             states={"idle": ("Đang nghỉ", "Idle"), "ok": ("Tốt", "Good"), "lost": ("Mất định vị", "Lost")},
             limits=(
@@ -132,5 +141,6 @@ KIND = DeviceKind(
                         title_vi="Kính thực tế ảo mất kết nối", title_en="VR headset unreachable"),
     simulate=VrHeadset,
     simulated=Simulated(suffix="vr", rooms={"vr_room": 4}, wear=("tracking_lost", "battery_worn")),
+    driver=Drivers(DriverChoice("classroom", ClassroomOptions, "devices.protocols.mqtt_json.driver:headset")),
     faults=(*GENERAL_FAULTS, *VrHeadset.FAULTS),
 )  # fmt: skip

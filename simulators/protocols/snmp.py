@@ -31,7 +31,7 @@ class Port:
 
     def rows(self, index: int) -> Mapping[tuple[int, ...], Any]:
         """What IF-MIB has of it."""
-        rows = {
+        rows: dict[tuple[int, ...], Any] = {
             (*_IF, 2, index): rfc1902.OctetString(self.name.encode()),
             (*_IF, 3, index): rfc1902.Integer32(self.type),
             (*_IF, 5, index): rfc1902.Gauge32(min(self.speed_mbps * 1_000_000, 2**32 - 1)),
