@@ -26,7 +26,7 @@ from hub.accounts.throttle import LoginThrottle
 from hub.accounts.wall_door import WallDoor
 from hub.alarms import api as alarms_api
 from hub.assets import api as assets_api
-from hub.assets import documents_api, statistics_api, stocktaking_api
+from hub.assets import documents_api, following, statistics_api, stocktaking_api
 from hub.audit import api as audit_api
 from hub.certificates import api as certificates_api
 from hub.certificates.door import Door, listen
@@ -161,6 +161,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.authenticate = authenticate
     app.state.subtree = subtree
     app.state.trees = trees
+    app.state.followers = [following.rooms_moved]
     app.state.session_ends = ends
     app.state.login_throttle = LoginThrottle()
     app.state.seal = Seal(Path(lasting.key_file or settings.data_dir / "accounts.key"))

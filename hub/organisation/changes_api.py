@@ -1,6 +1,8 @@
 """Changes of the tree with a day: tried, made, and listed."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,12 +24,26 @@ router = APIRouter()
 Writer = Annotated[Principal, Depends(permission("organisation.write"))]
 
 
+class Follow(Protocol):
+    """Moves what stands in rooms along with them, in the transaction of the change."""
+
+    async def __call__(
+        self, session: AsyncSession, made: Outcome, on: date, *, by: str, now_ms: int
+    ) -> None: ...
+
+
+def followers(request: Request) -> Sequence[Follow]:
+    """Gives who follows changes of the tree, as the web role registered them."""
+    found: Sequence[Follow] = getattr(request.app.state, "followers", ())
+    return found
+
+
 @router.post("/changes")
 async def change_tree(
     who: Writer, session: Transaction, trail: Trailing, request: Request, wanted: ChangeIn
 ) -> ChangeOut:
     """Makes a change of the tree, or with `dry_run` only says what it would do."""
-    return await make(who, session, trail, request.app.state.now_ms(), wanted)
+    return await make(who, session, trail, request.app.state.now_ms(), wanted, followers(request))
 
 
 @router.get("/changes")
@@ -62,9 +78,17 @@ async def list_changes(
 
 
 async def make(
-    who: Principal, session: AsyncSession, trail: Trail, now_ms: int, wanted: ChangeIn
+    who: Principal,
+    session: AsyncSession,
+    trail: Trail,
+    now_ms: int,
+    wanted: ChangeIn,
+    told: Sequence[Follow] = (),
 ) -> ChangeOut:
-    """Makes a change as far as the asker's permission reaches, and notes it in the audit log."""
+    """Makes a change as far as the asker's permission reaches, and notes it in the audit log.
+
+    What stands in rooms follows them: each of `told` hears of the change in its transaction.
+    """
     allowed = who.schools("organisation.write")
     if allowed is not None:
         _refuse_strangers(wanted, allowed, await load(session))
@@ -79,6 +103,8 @@ async def make(
     if allowed is not None:
         _refuse_parents(made, allowed)
     if number is not None:
+        for follow in told:
+            await follow(session, made, wanted.on, by=who.name, now_ms=now_ms)
         unit = wanted.unit or (wanted.into if isinstance(wanted.into, str) else None)
         after: dict[str, Any] = {"on": str(wanted.on), "plan": plan}
         await trail.note(f"unit.{wanted.kind}", f"unit:{unit}", unit=unit, after=after)

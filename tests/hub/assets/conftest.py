@@ -12,15 +12,18 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
-from hub.assets import api, documents_api, statistics_api, stocktaking_api
+from hub.assets import api, documents_api, following, statistics_api, stocktaking_api
 from hub.database import Database
+from hub.organisation import changes_api
 from hub.organisation.rules import LONG_AGO
 from hub.organisation.tables import Headcount, Placement, Room, Unit
 from hub.registry.tables import Device, Node
 from hub.web import problems
 from hub.web.principal import Principal
 
-EVERYWHERE = Principal("sở", "Sở", "session", {"assets.read": None, "assets.write": None})
+EVERYWHERE = Principal(
+    "sở", "Sở", "session", {"assets.read": None, "assets.write": None, "organisation.write": None}
+)
 AN_CO = frozenset({"AC"})
 AT_AN_CO = Principal("an cơ", "An Cơ", "session", {"assets.read": AN_CO, "assets.write": AN_CO})
 
@@ -31,6 +34,7 @@ class Register:
 
     web: httpx.AsyncClient
     database: Database
+    settings: SimpleNamespace
     who: Principal = EVERYWHERE
     online: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -89,10 +93,12 @@ async def register(database: Database, tmp_path: Path) -> AsyncIterator[Register
     problems.install(app)
     for module in (api, statistics_api, documents_api, stocktaking_api):
         app.include_router(module.router)
+    app.include_router(changes_api.router, prefix="/api/v1/organisation")
+    app.state.followers = [following.rooms_moved]
     app.state.database, app.state.now_ms = database, lambda: 1_790_000_000_000
     app.state.settings = SimpleNamespace(data_dir=tmp_path, public_url="")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as web:
-        asked = Register(web, database)
+        asked = Register(web, database, app.state.settings)
 
         async def authenticate(_connection: HTTPConnection) -> tuple[Principal, bool]:
             return asked.who, False

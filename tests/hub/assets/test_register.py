@@ -4,7 +4,9 @@ import re
 from datetime import date
 from typing import Any
 
-from hub.assets import service
+import pytest
+
+from hub.assets import documents_api, service
 from hub.assets.tables import Asset
 from tests.hub.assets.conftest import AT_AN_CO, EVERYWHERE, Register
 
@@ -213,6 +215,45 @@ async def test_labels_are_sheets_with_a_code_for_each(register: Register) -> Non
         assert len(re.findall(rb"/Type /Page\b(?!s)", answer.content)) == pages
         assert b"/FontFile2" in answer.content
     await register.get("/assets/labels.pdf", 422)
+
+
+async def test_labels_lead_to_the_public_address(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(documents_api, "sheets", lambda made, **_: drawn.extend(x.address for x in made))
+    await register.enter(tag="A-1")
+    for public_url, base in (("", "http://hub"), ("https://hub.tayninh.vn/", "https://hub.tayninh.vn")):
+        register.settings.public_url = public_url
+        await register.web.get("/api/v1/assets/labels.pdf?school=AC")
+        await register.web.get("/api/v1/assets/labels.pdf?school=AC&of=rooms&room=P101")
+        assert drawn == [f"{base}/a/A-1", f"{base}/r/AC/P101"]
+        drawn.clear()
+
+
+async def test_equipment_follows_its_room_when_schools_merge_or_divide(register: Register) -> None:
+    key = {"group": "AC", "node": "AC-a1", "device": "pc-0"}
+    inside = await register.enter(room="TH1", device=key)
+    outside = await register.enter(room=None)
+    stays = await register.enter(school="SD")
+    merger = {"kind": "merge", "on": "2026-08-01", "units": ["AC"], "into": "SD"}
+    await register.post("/organisation/changes", dry_run=True, **merger)
+    assert (await register.get("/assets?school=AC"))["total"] == 2
+    await register.post("/organisation/changes", **merger)
+    now = {each["id"]: each for each in (await register.get("/assets?school=SD"))["items"]}
+    assert {number: each["room"] for number, each in now.items()} == {
+        inside["id"]: "AC-TH1", outside["id"]: None, stays["id"]: "P101",
+    }  # fmt: skip
+    assert now[inside["id"]]["device"] == key
+    event = (await register.get(f"/assets/{inside['id']}/history"))["items"][0]
+    assert (event["kind"], event["on"], event["by"]) == ("moved", "2026-08-01", "sở")
+    assert (event["before"], event["after"]) == (
+        {"school": "AC", "room": "TH1"}, {"school": "SD", "room": "AC-TH1"},
+    )  # fmt: skip
+    assert (await register.get("/assets/facets?school=SD&q=ac-th1"))["types"][0]["count"] == 1
+    parts = [{"code": "SD"}, {"code": "N1", "name": "THCS Mới"}]
+    await register.post("/organisation/changes", kind="split", on="2026-08-02", unit="SD", into=parts,
+                        rooms={"AC-TH1": "N1"})  # fmt: skip
+    assert (await register.get(f"/assets/{inside['id']}"))["school"] == "N1"
+    assert (await register.get(f"/assets/{outside['id']}"))["school"] == "SD"
 
 
 async def test_stock_is_taken_with_a_bad_network(register: Register) -> None:

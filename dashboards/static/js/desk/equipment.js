@@ -65,13 +65,13 @@ async function count() {
   try {
     const facets = await get("/api/v1/assets/facets", filters());
     for (const district of facets.districts) names.districts.set(district.id, said(district, "label"));
-    options.draw("complete", [["true", facets.complete.true ?? 0, "ok"], ["false", facets.complete.false ?? 0, "minor"]]);
-    options.draw("missing", Object.entries(facets.missing).filter(([, n]) => n).sort((a, b) => b[1] - a[1]));
+    options.draw("complete", [["true", facets.complete.true, "ok"], ["false", facets.complete.false, "minor"]]);
+    options.draw("missing", Object.entries(facets.missing).filter(([, n]) => n !== 0).sort((a, b) => b[1] - a[1]));
     const statuses = new Map(facets.statuses.map((one) => [one.id, one.count]));
-    options.draw("status", [...STATUSES, ...(statuses.has("-") ? ["-"] : [])].map((id) => [id, statuses.get(id) ?? 0, STATUS_SHAPE[id] ?? "unknown"]));
+    options.draw("status", [...STATUSES, ...(statuses.has("-") ? ["-"] : [])].map((id) => [id, statuses.has(id) ? statuses.get(id) : 0, STATUS_SHAPE[id] ?? "unknown"]));
     options.draw("type", facets.types.map((one) => [one.id, one.count]));
     options.draw("district", facets.districts.map((one) => [one.id, one.count]));
-    options.draw("linked", [["true", facets.linked.true ?? 0], ["false", facets.linked.false ?? 0]]);
+    options.draw("linked", [["true", facets.linked.true], ["false", facets.linked.false]]);
     options.mark();
     hidden(part(panel, "uncounted"), true);
   } catch (problem) {

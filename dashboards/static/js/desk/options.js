@@ -13,7 +13,7 @@ export class Options {
     });
   }
 
-  // rows: [[id, count, shape]]; buttons stay the same nodes while only their counts change: focus stays
+  // rows: [[id, count, shape]], count null: not counted; buttons stay the same nodes while only their counts change: focus stays
   draw(name, rows) {
     const group = part(this.root, name);
     const before = new Map([...group.children].map((node) => [node.dataset.value, node]));
