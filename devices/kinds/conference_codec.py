@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.cisco_xapi.options import CodecOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp, drifted
 from devices.wire.datatypes import DataType
 
@@ -34,6 +36,7 @@ class ConferenceCodec(Simulation):
         self.in_call = False
         self.meeting = False
         self.muted, self.camera_on = False, True
+        self.asleep = True
         self.jitter_ms = rng.uniform(2, 8)
         self.loss = 0.0
         self.rx_kbps = self.tx_kbps = 0.0
@@ -44,6 +47,7 @@ class ConferenceCodec(Simulation):
         meeting = room.lesson and room.occupied_people > 1
         if meeting != self.meeting:
             self.meeting = meeting
+            self.asleep = not meeting
             self.in_call = meeting and self.rng.random() < 0.85
             if self.in_call:
                 self.muted, self.camera_on = self.rng.random() < 0.6, True
@@ -68,18 +72,21 @@ class ConferenceCodec(Simulation):
             "Jitter": round(self.jitter_ms * (1 + self.noise(0.1)), 1) if self.in_call else None,
             "Microphone Muted": self.muted,
             "Camera On": self.camera_on,
+            "Standby": self.asleep,
             "SIP Registered": "sip_lost" not in self.faults,
             "Temperature": round(self.temperature_c + self.noise(0.1), 1),
             "Fault": next((name for name in ("microphone", "camera") if name in self.faults), ""),
         }
 
     def obey(self, metric: str, value: Any) -> None:
-        """Microphone and camera can be written."""
+        """Microphone, camera and standby can be written."""
         match metric:
             case "Microphone Muted":
                 self.muted = bool(value)
             case "Camera On":
                 self.camera_on = bool(value)
+            case "Standby":
+                self.asleep = bool(value)
             case _:
                 raise KeyError(metric)
 
@@ -128,6 +135,10 @@ KIND = DeviceKind(
             states={False: ("Tắt", "Off"), True: ("Bật", "On")},
         ),
         Metric(
+            name="Standby", datatype=DataType.Boolean, label_vi="Chế độ chờ", label_en="Standby",
+            states={False: ("Đang thức", "Awake"), True: ("Đang ngủ", "Asleep")},
+        ),
+        Metric(
             name="SIP Registered", datatype=DataType.Boolean,
             label_vi="Đăng ký SIP", label_en="SIP registration",
             states={False: ("Chưa đăng ký", "Not registered"), True: ("Đã đăng ký", "Registered")},
@@ -162,6 +173,8 @@ KIND = DeviceKind(
                 label_vi="Bật/tắt micro", label_en="Mute or open the microphone"),
         Command(name="camera", metric="Camera On", datatype=DataType.Boolean, values=(False, True),
                 label_vi="Bật/tắt camera", label_en="Switch the camera"),
+        Command(name="standby", metric="Standby", datatype=DataType.Boolean, values=(False, True),
+                label_vi="Đánh thức/cho ngủ", label_en="Wake, or send to sleep"),
     ),
     tile=Tile(("In Call", "Packet Loss", "Jitter", "SIP Registered", "Fault")),
     offline=OfflineRule(severity=Severity.MAJOR, on_delay_s=60, off_delay_s=10,
@@ -171,5 +184,6 @@ KIND = DeviceKind(
         suffix="codec", name="Thiết bị hội nghị", rooms={"conference_room": 1, "operations_centre": 1},
         wear=("sip_lost", "microphone"), breaks={"uplink_degraded": "bad_line", "uplink_down": "sip_lost"},
     ),
+    driver=Drivers(DriverChoice("xapi", CodecOptions, "devices.protocols.cisco_xapi.driver:CodecDriver")),
     faults=(*GENERAL_FAULTS, *ConferenceCodec.FAULTS),
 )  # fmt: skip

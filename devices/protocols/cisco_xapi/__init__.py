@@ -1,0 +1,1 @@
+"""Conference codecs by Cisco xAPI: JSON-RPC over a WebSocket."""
