@@ -122,7 +122,7 @@ class Sheet(ABC):
         """Tells what is wrong with rows only because of other rows of the file; pure."""
         return iter(())
 
-    def ready(self, changes: Sequence[Change]) -> Sequence[Any]:
+    def ready(self, changes: Sequence[Change], engine: str, by: By) -> Sequence[Any]:
         """Makes of changes what `apply` writes, as far as that goes before there is a transaction; pure."""
         return changes
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.assets import bulk
+from hub.assets.entering import Entry, enter, entry
 from hub.assets.rules import TAG, derived_tag
 from hub.assets.tables import Asset
 from hub.assets.types import CONDITIONS, STATUSES, TYPES
@@ -109,17 +110,28 @@ class EquipmentSheet(Sheet):
             yield Trouble("warranty_until", until, "the warranty ends before the equipment came",
                           "check both days", "before_acquired", warning=True)  # fmt: skip
 
-    def ready(self, changes: Sequence[Change]) -> Sequence[bulk.Difference]:
+    def ready(self, changes: Sequence[Change], engine: str, by: By) -> Sequence[bulk.Difference | Entry]:
         """Gives what differs, neighbours in the register first: they are neighbours in its indices too."""
-        return [self._difference(each) for each in sorted(changes, key=lambda each: each.values["school"])]
+        changes = sorted(changes, key=_place)
+        if engine != "sqlite":
+            return [self._difference(each) for each in changes]
+        return [
+            entry(each.values, by.name, by.now_ms, by.today)
+            if each.before is None
+            else self._difference(each)
+            for each in changes
+        ]
 
     async def apply(
-        self, session: AsyncSession, changes: Sequence[bulk.Difference], by: By, tell: Tell
+        self, session: AsyncSession, changes: Sequence[bulk.Difference | Entry], by: By, tell: Tell
     ) -> None:
         """Enters and changes assets in batches, each with its history."""
         for start in range(0, len(changes), _BATCH):
             batch = changes[start : start + _BATCH]
-            await bulk.upsert(session, batch, by.name, by.now_ms, by.today)
+            if new := [each for each in batch if isinstance(each, Entry)]:
+                await enter(session, new)
+            differences = [each for each in batch if isinstance(each, bulk.Difference)]
+            await bulk.upsert(session, differences, by.name, by.now_ms, by.today)
             tell(start + len(batch))
 
     def touched(self, values: Values) -> Iterable[tuple[str, str]]:
@@ -143,3 +155,7 @@ _NULLABLE = frozenset(("acquired", "price_vnd", "warranty_until"))
 
 def _stored(name: str, value: Any) -> Any:
     return "" if value is None and name not in _NULLABLE else value
+
+
+def _place(change: Change) -> tuple[str, str]:
+    return change.values["school"], change.values.get("room") or ""

@@ -84,7 +84,7 @@ async def measure(url: str, folder: Path, assets: int) -> dict[str, Any]:
     whole = await check("check")
     assert whole.summary["new"] == assets, (whole.summary, whole.plans[0].shown[:2])
     began_s = time.monotonic()
-    await carrying.prepare(whole)
+    await carrying.prepare(database, whole, by)
     locked_s = time.monotonic()
     async with database.write() as session:
         await carrying.apply(session, whole, by, "bench", tell)

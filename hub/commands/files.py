@@ -108,7 +108,7 @@ async def _carry(file: Path, kind: str, unit: str | None, apply: bool) -> Whole:
         by = By(entry.actor, None, where, dict.fromkeys(PERMISSIONS, where), clock.now_ms(), clock.today())
         whole = await carrying.check(database, kind, file, file.name, by, tell)
         if apply and carrying.refusal(whole) is None:
-            await carrying.prepare(whole)
+            await carrying.prepare(database, whole, by)
             async with database.write() as session:
                 await carrying.apply(session, whole, by, file.name, tell)
                 after = {"kind": kind, **whole.summary}

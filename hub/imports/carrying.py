@@ -96,19 +96,24 @@ async def _known(database: Database, sheet: Sheet, by: By) -> tuple[dict[Key, Va
         return existing, facts
 
 
-async def prepare(whole: Whole) -> None:
+async def prepare(database: Database, whole: Whole, by: By) -> None:
     """Makes what is to be written, before a transaction holds up everybody else's."""
-    whole.ready = await asyncio.to_thread(lambda: [plan.sheet.ready(plan.changes) for plan in whole.plans])
+    engine = database.engine.dialect.name
+    whole.ready = await asyncio.to_thread(_ready, whole, engine, by)
+
+
+def _ready(whole: Whole, engine: str, by: By) -> list[Sequence[Any]]:
+    return [plan.sheet.ready(plan.changes, engine, by) for plan in whole.plans]
 
 
 async def apply(session: AsyncSession, whole: Whole, by: By, origin: str, tell: Progress) -> None:
     """Writes all plans, and that schools were heard of; the caller commits or nothing happened."""
     if session.get_bind().dialect.name == "sqlite":
         # indices of a large table are written all over: its 2 MB of pages would go to disk again and again
-        await session.execute(text("PRAGMA cache_size = -131072"))
+        await session.execute(text("PRAGMA cache_size = -393216"))
     total = sum(len(plan.changes) for plan in whole.plans)
     before = 0
-    ready = whole.ready or [plan.sheet.ready(plan.changes) for plan in whole.plans]
+    ready = whole.ready or _ready(whole, session.get_bind().dialect.name, by)
     for plan, changes in zip(whole.plans, ready, strict=True):
         if changes:
 

@@ -41,7 +41,7 @@ def main() -> int:
         kind, total, rows = opened(Path(sys.argv[1]))
         _print({"encoding": kind, "total": total})
         batch: list[Row] = []
-        for row in _bounded(rows):
+        for row in bounded(rows):
             batch.append(row)
             if len(batch) == _BATCH_ROWS:
                 _print(batch)
@@ -135,7 +135,8 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row]:
         yield number, list(row)
 
 
-def _bounded(rows: Iterable[Row]) -> Iterator[Row]:
+def bounded(rows: Iterable[Row]) -> Iterator[Row]:
+    """Gives rows that are not empty; raises `FileTrouble` for more of them, or of columns, than allowed."""
     for count, (number, row) in enumerate(rows):
         if count > MAX_ROWS:
             raise FileTrouble("too_many_rows", f"the file has more than {MAX_ROWS} rows",

@@ -114,7 +114,7 @@ class Runner:
             async with self._database.write() as session:
                 await service.checked(session, run.id, whole, changed)
             return
-        await carrying.prepare(whole)
+        await carrying.prepare(self._database, whole, by)
         async with self._database.write() as session:
             await carrying.apply(session, whole, by, run.file, self._tell(run.id))
             await service.settle(

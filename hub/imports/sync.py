@@ -128,7 +128,7 @@ class Sync:
             problem = first.problems[0]
             raise FileTrouble("has_errors", f"{trouble.message}: {first.file} row {first.row},"
                               f" {problem['column']}: {problem['message']}", trouble.fix)  # fmt: skip
-        await carrying.prepare(whole)
+        await carrying.prepare(self._database, whole, by)
         async with self._database.write() as session:
             await carrying.apply(session, whole, by, source.name, _nobody)
             entry = Entry(by.name, "loop", "import.apply", f"source:{source.id}", source.unit_code,

@@ -19,14 +19,13 @@ TOLD = "1 rows, 1 new, 0 changed, 0 same, 0 errors. Nothing was changed; --apply
 def folder(
     migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Path:
-    """A data folder with one school in it."""
+    """A data folder with an empty database."""
     # what a command sets up for its process must not last in this one
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     for name in ("alembic", "httpx"):
         caplog.set_level(logging.WARNING, name)
     monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path))
     shutil.copy(migrated_sqlite, tmp_path / "hub.db")
-    assert "1 schools are in the database" in run("import", "--schools", "1").stdout
     return tmp_path
 
 
@@ -41,6 +40,7 @@ def school_of(folder: Path) -> str:
 
 
 def test_a_file_is_told_of_first_and_applied_when_asked(folder: Path) -> None:
+    assert "1 schools are in the database" in run("import", "--schools", "1").stdout
     school = school_of(folder)
     rooms = folder / "rooms.csv"
     rooms.write_bytes(csv_bytes(("school", "code"), (school, "P1")))

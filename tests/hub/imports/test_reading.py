@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hub.imports.cells import CellError, day_of, find_columns, neutralised, reader_of, text_of
 from hub.imports.encoding import decoded, find_separator
 from hub.imports.reading import Rows
+from hub.imports.reading_process import MAX_ROWS, bounded, opened
 from hub.organisation.sheet import CountSheet, RoomSheet, opening_of, opening_text
 from hub.sheets import Column, FileTrouble
 
@@ -26,9 +27,10 @@ plain = st.text(
 
 
 def read(path: Path, content: bytes) -> tuple[str, list[tuple[int, list[object]]]]:
+    """What the reader's process would read, read here."""
     path.write_bytes(content)
-    with Rows(path) as rows:
-        return rows.encoding, [(number, list(cells)) for number, cells in rows]
+    encoding, _, rows = opened(path)
+    return encoding, [(number, list(cells)) for number, cells in bounded(rows)]
 
 
 def cp1258(text: str) -> bytes:
@@ -178,7 +180,6 @@ def lying(content: bytes) -> bytes:
         (b"PK\x03\x04 torn", "not_a_zip"),
         (b"a,b\n" + b'"' + b"x" * 20_000, "too_long"),
         (b",".join([b"x"] * 65), "too_many_columns"),
-        (b"x\n" * 300_002, "too_many_rows"),
     ],
 )
 def test_files_that_cannot_be_read_say_why(tmp_path: Path, content: bytes, code: str) -> None:
@@ -186,6 +187,28 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path, content: bytes, code:
         read(tmp_path / "a", content)
     assert wrong.value.code == code
     assert wrong.value.fix
+
+
+def test_a_file_has_at_most_so_many_rows() -> None:
+    assert sum(1 for _ in bounded((n, ["x"]) for n in range(MAX_ROWS + 1))) == MAX_ROWS + 1
+    with pytest.raises(FileTrouble) as wrong:
+        list(bounded((n, ["x"]) for n in range(MAX_ROWS + 2)))
+    assert wrong.value.code == "too_many_rows"
+
+
+def test_the_process_hands_over_rows_and_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("mã,tên\n1,An Cơ\n".encode() * 1_200)
+    with Rows(path) as rows:
+        assert (rows.encoding, rows.total) == ("utf-8", 2_400)
+        assert list(list(rows)[-1]) == [2_400, ["1", "An Cơ"]]
+    path.write_bytes(b"a,b\n" * 1_500 + b",".join([b"x"] * 65))
+    with pytest.raises(FileTrouble) as late, Rows(path) as rows:
+        list(rows)
+    assert (late.value.code, late.value.row) == ("too_many_columns", 1_501)
+    with pytest.raises(FileTrouble) as missing, Rows(tmp_path / "none.csv"):
+        pass
+    assert missing.value.code == "unreadable"
 
 
 def test_bombs_are_refused_before_anything_unpacks_them(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from hub.assets.tables import Asset, AssetEvent
-from hub.database import Database, migrate
+from hub.database import Database
 from hub.imports import oneroster
 from hub.imports.rules import DOMAINS, FRESH_MS, coverage
 from hub.imports.sync import Sync, is_public
@@ -98,15 +99,14 @@ async def test_users_never_get_more_than_the_importer_has(province: Database, br
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
 async def test_a_ii_4_and_m25_export_and_import_round_trip(
-    province: Database, bring: Bring, tmp_path: Path, ending: str
+    province: Database, bring: Bring, tmp_path: Path, migrated_sqlite: Path, ending: str
 ) -> None:
     await bring("equipment", ASSETS, apply=True)
     await bring(
         "rooms", csv_bytes(("school", "code", "building", "seats"), ("AC", "T1", "B", 40)), apply=True
     )
-    url = f"sqlite+aiosqlite:///{tmp_path}/other.db"
-    await migrate(url)
-    other = Database(url)
+    shutil.copy(migrated_sqlite, tmp_path / "other.db")
+    other = Database(f"sqlite+aiosqlite:///{tmp_path}/other.db")
     try:
         for kind in ("units", "rooms", "equipment"):
             content = await exported(province, kind, ending)
