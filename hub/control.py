@@ -16,9 +16,12 @@ from prometheus_client import Gauge
 
 from hub.accounts import service as accounts
 from hub.alarms import service as alarms
+from hub.assets.following import rooms_moved
 from hub.audit.watch import keep_watch
+from hub.clock import today
 from hub.database import Database
 from hub.database.lease import give_up_lease, take_lease
+from hub.organisation import history
 from hub.organisation import service as organisation
 from hub.organisation.rules import RoomSeen
 from hub.registry import service as registry
@@ -81,6 +84,7 @@ class ControlRole:
                 self._rooms_ms = now_ms
             if now_ms - self._tickets_ms >= TICKETS_EVERY_MS:
                 await tickets.escalate_overdue(session, now_ms)
+                await history.follow_due(session, [rooms_moved], today(), now_ms)
                 self._tickets_ms = now_ms
             if now_ms - self._cleaned_ms >= CLEAN_EVERY_MS:
                 await accounts.forget_ended(session, now_ms)

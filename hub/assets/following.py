@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -11,31 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.assets.rules import search_text
 from hub.assets.tables import Asset, AssetEvent
-from hub.organisation.changes import Outcome
+from hub.organisation.changes import RoomMove
 
 TEXT = "rooms moved to another school"
 _EVENT = cast(Table, AssetEvent.__table__)
 _BATCH = 2_000
 
 
-async def rooms_moved(session: AsyncSession, made: Outcome, on: date, *, by: str, now_ms: int) -> None:
-    """Moves the equipment of rooms that moved, and that in no room of a school that went into one other.
+async def rooms_moved(
+    session: AsyncSession, moves: Sequence[RoomMove], on: date, *, by: str, now_ms: int
+) -> None:
+    """Moves the equipment of rooms that moved, and that in no room (code "") of a school that did.
 
-    It keeps its device: the node that the device belongs to goes on under its own address. What stood in
-    rooms that nobody got stays where it is in the register, for whoever clears the school.
+    It keeps its device: the node that the device belongs to goes on under its own address.
     """
-    rooms = {
-        (move.school, move.code): (move.to_school, move.to_code)
-        for move in made.rooms
-        if move.to_school is not None
-    }
-    heirs: dict[str, list[str]] = {}
-    for before, after in made.followed:
-        heirs.setdefault(before, []).append(after)
-    gone = {code for code, unit in made.units.items() if unit.valid_to == on}
-    for school, parts in heirs.items():
-        if school in gone and len(parts) == 1:
-            rooms[school, ""] = parts[0], ""
+    rooms = {(move.school, move.code): (move.to_school or "", move.to_code) for move in moves}
     note = {"kind": "moved", "on": on, "at_ms": now_ms, "by": by, "text": TEXT}
     for school in sorted({school for school, _ in rooms}):
         await _move(session, school, rooms, note)

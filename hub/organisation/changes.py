@@ -63,6 +63,24 @@ class Outcome:
     followed: list[tuple[str, str]] = field(default_factory=list)
 
 
+def moves(made: Outcome, on: date) -> list[RoomMove]:
+    """Gives what stands in rooms where to go; code "" is what stands in none.
+
+    That follows only a school that ends in favour of a single other. Rooms that nobody gets keep what is in
+    them, for whoever clears the school.
+    """
+    heirs: dict[str, list[str]] = {}
+    for before, after in made.followed:
+        heirs.setdefault(before, []).append(after)
+    gone = {code for code, unit in made.units.items() if unit.valid_to == on}
+    rooms = [move for move in made.rooms if move.to_school is not None]
+    return rooms + [
+        RoomMove(school, "", parts[0], "")
+        for school, parts in heirs.items()
+        if school in gone and len(parts) == 1
+    ]
+
+
 Rooms = Mapping[str, Mapping[str, bool]]
 """Of each school the codes of all its rooms, and whether each is open on the day of the change."""
 

@@ -1,13 +1,13 @@
 """Changes of the tree with a day: tried, made, and listed."""
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.audit.trail import Trail, Trailing
+from hub.clock import today
 from hub.errors import Invalid
 from hub.organisation import history
 from hub.organisation.asking import Kept, Reader, Text, must_see
@@ -24,17 +24,9 @@ router = APIRouter()
 Writer = Annotated[Principal, Depends(permission("organisation.write"))]
 
 
-class Follow(Protocol):
-    """Moves what stands in rooms along with them, in the transaction of the change."""
-
-    async def __call__(
-        self, session: AsyncSession, made: Outcome, on: date, *, by: str, now_ms: int
-    ) -> None: ...
-
-
-def followers(request: Request) -> Sequence[Follow]:
+def followers(request: Request) -> Sequence[history.Follow]:
     """Gives who follows changes of the tree, as the web role registered them."""
-    found: Sequence[Follow] = getattr(request.app.state, "followers", ())
+    found: Sequence[history.Follow] = getattr(request.app.state, "followers", ())
     return found
 
 
@@ -83,11 +75,12 @@ async def make(
     trail: Trail,
     now_ms: int,
     wanted: ChangeIn,
-    told: Sequence[Follow] = (),
+    told: Sequence[history.Follow] = (),
 ) -> ChangeOut:
     """Makes a change as far as the asker's permission reaches, and notes it in the audit log.
 
-    What stands in rooms follows them: each of `told` hears of the change in its transaction.
+    What stands in rooms follows them: each of `told` hears of a change whose day has come in its transaction,
+    of a later one from the control role on that day.
     """
     allowed = who.schools("organisation.write")
     if allowed is not None:
@@ -103,8 +96,7 @@ async def make(
     if allowed is not None:
         _refuse_parents(made, allowed)
     if number is not None:
-        for follow in told:
-            await follow(session, made, wanted.on, by=who.name, now_ms=now_ms)
+        await history.follow_due(session, told, today(), now_ms)
         unit = wanted.unit or (wanted.into if isinstance(wanted.into, str) else None)
         after: dict[str, Any] = {"on": str(wanted.on), "plan": plan}
         await trail.note(f"unit.{wanted.kind}", f"unit:{unit}", unit=unit, after=after)

@@ -1,15 +1,15 @@
 """Applies changes of the tree, whole or not at all, and keeps the log of them; never commits."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.database import insert_into
-from hub.organisation.changes import Outcome, RoomMove, Wanted, outcome, plan
+from hub.organisation.changes import Outcome, RoomMove, Wanted, moves, outcome, plan
 from hub.organisation.rules import LONG_AGO
 from hub.organisation.tables import (
     Building,
@@ -60,12 +60,37 @@ async def change(
         Succession(predecessor=before, successor=after, since=wanted.on, kind=kind)
         for before, after in made.followed
     )
-    row = UnitChange(at_ms=now_ms, by=by, kind=kind, effective=wanted.on, request=request, plan=steps)
+    moved = [[move.school, move.code, move.to_school, move.to_code] for move in moves(made, wanted.on)]
+    row = UnitChange(
+        at_ms=now_ms, by=by, kind=kind, effective=wanted.on, request=request, plan=steps, moves=moved,
+        followed_ms=None if moved else now_ms,
+    )  # fmt: skip
     session.add(row)
     await session.flush()
     session.add_all(ChangedUnit(change_id=row.id, unit_code=code) for code in made.units)
     await session.flush()
     return row.id, steps, made
+
+
+class Follow(Protocol):
+    """Moves what stands in rooms along with them, on the day of the change."""
+
+    async def __call__(
+        self, session: AsyncSession, moves: Sequence[RoomMove], on: date, *, by: str, now_ms: int
+    ) -> None: ...
+
+
+async def follow_due(session: AsyncSession, told: Sequence[Follow], today: date, now_ms: int) -> int:
+    """Lets each of `told` follow the changes whose day has come; gives how many these were."""
+    due = select(UnitChange).where(UnitChange.followed_ms.is_(None), UnitChange.effective <= today)
+    rows = list(await session.scalars(due.order_by(UnitChange.effective, UnitChange.id).with_for_update()))
+    for row in rows:
+        rooms = [RoomMove(*each) for each in row.moves or ()]
+        for follow in told:
+            await follow(session, rooms, row.effective, by=row.by, now_ms=now_ms)
+        row.followed_ms = now_ms
+    await session.flush()
+    return len(rows)
 
 
 async def changed_codes(session: AsyncSession) -> frozenset[str]:

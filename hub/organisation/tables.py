@@ -75,7 +75,10 @@ class TreeVersion(Base):
 
 
 class UnitChange(Base):
-    """A rename, move, merger, split, beginning or end, as it was asked for and what it did."""
+    """A rename, move, merger, split, beginning or end, as it was asked for and what it did.
+
+    `moves` are rooms as [school, code, to school, to code]; equipment follows on the day (`followed_ms`).
+    """
 
     __tablename__ = "unit_change"
 
@@ -86,6 +89,8 @@ class UnitChange(Base):
     effective: Mapped[date]
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
     plan: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    moves: Mapped[list[list[str]] | None] = mapped_column(JSON)
+    followed_ms: Mapped[Milliseconds | None]
 
 
 class ChangedUnit(Base):

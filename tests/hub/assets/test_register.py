@@ -1,13 +1,16 @@
 """The register over its API: records, history, scope, counts, documents, labels, stock-taking."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from hub.assets import documents_api, service
+from hub.assets.following import rooms_moved
 from hub.assets.tables import Asset
+from hub.clock import today
+from hub.organisation import history
 from tests.hub.assets.conftest import AT_AN_CO, EVERYWHERE, Register
 
 PDF = b"%PDF-1.4\n%%EOF\n"
@@ -254,6 +257,22 @@ async def test_equipment_follows_its_room_when_schools_merge_or_divide(register:
                         rooms={"AC-TH1": "N1"})  # fmt: skip
     assert (await register.get(f"/assets/{inside['id']}"))["school"] == "N1"
     assert (await register.get(f"/assets/{outside['id']}"))["school"] == "SD"
+
+
+async def test_equipment_stays_until_the_day_of_a_merger_has_come(register: Register) -> None:
+    there = await register.enter(room="TH1")
+    day = today() + timedelta(days=30)
+    merger = {"kind": "merge", "on": str(day), "units": ["AC"], "into": "SD"}
+    await register.post("/organisation/changes", **merger)
+
+    async def follow(on: date) -> int:
+        async with register.database.write() as session:
+            return await history.follow_due(session, [rooms_moved], on, 1)
+
+    assert await follow(day - timedelta(days=1)) == 0
+    assert (await register.get(f"/assets/{there['id']}"))["school"] == "AC"
+    assert [await follow(day), await follow(day)] == [1, 0], "once"
+    assert (await register.get(f"/assets/{there['id']}"))["school"] == "SD"
 
 
 async def test_stock_is_taken_with_a_bad_network(register: Register) -> None:
