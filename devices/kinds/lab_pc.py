@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.lab_pc.options import PcOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp, drifted
 from devices.wire.datatypes import DataType
 
@@ -174,5 +176,6 @@ KIND = DeviceKind(
         suffix="pc", name="Máy tính", rooms={"computer_lab": 4, "simulation_lab": 2, "library": 1},
         wear=("disk_failing", "disk_full", "antivirus_off"),
     ),
+    driver=Drivers(DriverChoice("ssh", PcOptions, "devices.protocols.lab_pc.driver:PcDriver")),
     faults=(*GENERAL_FAULTS, *LabPc.FAULTS),
 )  # fmt: skip
