@@ -17,6 +17,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.modbus.options import registers_of
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
@@ -211,4 +213,9 @@ KIND = DeviceKind(
         always=("vr_room", "computer_lab", "server_room", "conference_room", "operations_centre"),
     ),
     faults=(*GENERAL_FAULTS, *AirConditioner.FAULTS),
+    driver=Drivers(
+        DriverChoice(
+            "modbus", registers_of("air_conditioner"), "devices.protocols.modbus.driver:ModbusDriver"
+        ),
+    ),
 )  # fmt: skip

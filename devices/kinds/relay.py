@@ -16,6 +16,7 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.modbus.options import registers_of
 from devices.protocols.mqtt_json.options import ShellyOptions, TasmotaOptions, ZigbeeOptions
 from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, TEACHING_ROOMS, Simulation
@@ -122,6 +123,7 @@ KIND = DeviceKind(
         DriverChoice("zigbee2mqtt", ZigbeeOptions, "devices.protocols.mqtt_json.driver:zigbee"),
         DriverChoice("tasmota", TasmotaOptions, "devices.protocols.mqtt_json.driver:tasmota"),
         DriverChoice("shelly", ShellyOptions, "devices.protocols.mqtt_json.driver:shelly"),
+        DriverChoice("modbus", registers_of("relay"), "devices.protocols.modbus.driver:ModbusDriver"),
     ),
     faults=(*GENERAL_FAULTS, *Relay.FAULTS),
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Modbus TCP (port 502): meters, air conditioners, relays, whatever has registers."""
