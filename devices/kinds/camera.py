@@ -16,6 +16,8 @@ from devices.kind import (
     Simulated,
     Tile,
 )
+from devices.protocols.onvif.options import CameraOptions
+from devices.protocols.options import DriverChoice, Drivers
 from devices.simulation import GENERAL_FAULTS, Simulation, approach, clamp
 from devices.wire.datatypes import DataType
 
@@ -63,6 +65,9 @@ class Camera(Simulation):
             "Frame Rate": round(clamp((4 if slow else 15 if night else 25) + self.noise(0.2), 0, 60), 1),
             "Night Mode": night,
             "Privacy": self.privacy,
+            "Profiles": 2,
+            "Clock Offset": 0,
+            "Firmware": "V5.7.3",
             "Temperature": round(self.temperature_c + self.noise(0.1), 1),
         }
 
@@ -131,6 +136,15 @@ KIND = DeviceKind(
             states={False: ("Mở", "Open"), True: ("Đóng", "Closed")},
         ),
         Metric(
+            name="Profiles", datatype=DataType.Int32, low=0, high=1000, deadband=1,
+            label_vi="Cấu hình hình ảnh", label_en="Profiles",
+        ),
+        Metric(
+            name="Clock Offset", datatype=DataType.Int32, unit="s", low=-2_000_000_000, high=2_000_000_000,
+            deadband=5, label_vi="Lệch giờ", label_en="Clock offset",
+        ),
+        Metric(name="Firmware", datatype=DataType.String, label_vi="Phần sụn", label_en="Firmware"),
+        Metric(
             name="Temperature", datatype=DataType.Float, unit="°C", low=-30, high=110, deadband=2.0,
             label_vi="Nhiệt độ máy", label_en="Temperature", role="temperature",
             limits=(
@@ -155,5 +169,6 @@ KIND = DeviceKind(
                "conference_room": 1, "operations_centre": 1},
         always=("server_room", "conference_room", "operations_centre"), wear=("storage", "moved"),
     ),
+    driver=Drivers(DriverChoice("onvif", CameraOptions, "devices.protocols.onvif.driver:CameraDriver")),
     faults=(*GENERAL_FAULTS, *Camera.FAULTS),
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Network cameras by ONVIF. No picture is fetched by polling."""
