@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from devices.kind import DeviceKind
+from devices.protocols.failures import RefusedError
 from devices.simulation import UnreachableError
 from edge_agents.node import Node
 from edge_agents.rules import Backoff
@@ -37,7 +38,10 @@ class Driver(Protocol):
         ...
 
     async def write(self, metric: str, value: Any) -> None:
-        """Ask the device for a change. Success means that it was asked, not that it obeyed."""
+        """Ask the device for a change. Success means that it was asked, not that it obeyed.
+
+        Raises RefusedError if the device answers that it will not; it stays online.
+        """
 
     async def close(self) -> None:
         """Let go of the device; never raises."""
@@ -113,8 +117,15 @@ class PolledDevice:
             backoff.reset()
             await self._until_next_poll(stop)
             if self._writes:
-                async with asyncio.timeout(self._timeout_s):
-                    await self._driver.write(*self._writes.popleft())
+                await self._write(*self._writes.popleft())
+
+    async def _write(self, metric: str, value: Any) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._driver.write(metric, value)
+        except RefusedError as error:  # it answered: what it will not do is no reason to call it dead
+            self.rejected_writes += 1
+            log.warning("%s: command %s = %r refused: %s", self.device_id, metric, value, error)
 
     async def _until_next_poll(self, stop: asyncio.Event) -> None:
         """Wait for the next poll; a command or the end cuts it short. A timer is cheaper than two tasks."""
