@@ -42,7 +42,8 @@ class Camera:
         if operation not in _OPEN and f">{self.username}</" not in body:
             return (
                 "<s:Fault><s:Code><s:Value>s:Sender</s:Value><s:Subcode><s:Value>ter:NotAuthorized"
-                '</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang="en">Sender not authorized</s:Text></s:Reason>'
+                "</s:Value></s:Subcode></s:Code><s:Reason>"
+                '<s:Text xml:lang="en">Sender not authorized</s:Text></s:Reason>'
                 "</s:Fault>"
             )
         now = datetime.now(UTC) + timedelta(seconds=self.clock_off_s)

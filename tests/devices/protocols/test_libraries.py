@@ -9,9 +9,22 @@ from devices.kind import DeviceKind, kinds
 from devices.protocols.options import Drivers
 
 LIBRARIES = (
-    "pysnmp", "gufo", "aiomqtt", "paho", "websockets", "asyncssh", "wakeonlan", "onvif", "zeep", "aiohttp", "lxml",
-    "pymodbus", "aionut", "aiopjlink", "samsung_mdc",
-)  # fmt: skip
+    "pysnmp",
+    "gufo",
+    "aiomqtt",
+    "paho",
+    "websockets",
+    "asyncssh",
+    "wakeonlan",
+    "onvif",
+    "zeep",
+    "aiohttp",
+    "lxml",
+    "pymodbus",
+    "aionut",
+    "aiopjlink",
+    "samsung_mdc",
+)
 LOAD_ALL = f"""
 import sys
 from devices.kind import kinds
