@@ -72,7 +72,7 @@ def _equip(
 
     there: dict[str, int] = {}
     for device in plan["devices"]:
-        kind = TYPE_OF_KIND[device["kind"]]
+        kind = TYPE_OF_KIND.get(device["kind"], "other")  # a new kind is one file, and not this one
         room = "" if device["room"] == "-" else device["room"]
         tag = add(kind, device["name"], room, device["age_years"])
         address = {"group_code": school, "node": plan["node"], "device": device["device"]}

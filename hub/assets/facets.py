@@ -48,7 +48,7 @@ async def facets(session: AsyncSession, wanted: Wanted, district: str | None) ->
 
 
 async def _rows(session: AsyncSession, query: Select[Any]) -> list[Alike]:
-    return [(*row[:5], int(row[5])) for row in await session.execute(query)]  # type: ignore[misc]
+    return [(*row[:5], int(row[5])) for row in await session.execute(query)]
 
 
 def _counted_now(wanted: Wanted) -> Select[Any]:

@@ -44,7 +44,9 @@ TYPES: dict[str, AssetType] = {
         AssetType("printer", "Máy in, máy photocopy", "Printer or copier"),
         AssetType("scanner", "Máy quét", "Scanner"),
         AssetType("server", "Máy chủ", "Server"),
-        AssetType("network", "Thiết bị mạng", "Network equipment", ("uplink",)),
+        AssetType(
+            "network", "Thiết bị mạng", "Network equipment", ("uplink", "network_switch", "network_device")
+        ),
         AssetType("ups", "Bộ lưu điện", "UPS", ("ups",)),
         AssetType("air_conditioner", "Điều hòa", "Air conditioner", ("air_conditioner",)),
         AssetType("fan", "Quạt", "Fan"),
