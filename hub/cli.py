@@ -15,13 +15,13 @@ from typing import Annotated
 import typer
 
 from hub import __version__
-from hub.commands.audit import audit
-from hub.commands.configured import configured
-from hub.commands.demo import demo
-from hub.commands.files import bring, give
-from hub.commands.people import tokens, users
-from hub.commands.tail import tail
-from hub.commands.telemetry import telemetry
+from hub.command_line.audit import audit
+from hub.command_line.configured import configured
+from hub.command_line.demo import demo
+from hub.command_line.files import bring, give
+from hub.command_line.people import tokens, users
+from hub.command_line.tail import tail
+from hub.command_line.telemetry import telemetry
 from hub.settings import SettingsError
 
 COMMANDS_GROUP = "smart_classroom.commands"

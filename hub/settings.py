@@ -91,8 +91,25 @@ class AccountSettings(BaseModel):
     key_file: str = ""
 
 
+class EnrolmentSettings(BaseModel):
+    """Where agents with a certificate go, and how the broker learns of them (section `[enrolment]`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mqtt_url: str = ""
+    broker_dir: str = ""
+    reload_pid_file: str = ""
+    reload_command: str = ""
+
+    @field_validator("mqtt_url")
+    @classmethod
+    def _is_mqtts(cls, value: str) -> str:
+        return value and _checked_url(value, {"mqtts"}, "mqtts://hub.school.example:8883", host_needed=True)
+
+
 SECTIONS: dict[str, type[BaseModel]] = {
     "accounts": AccountSettings,
+    "enrolment": EnrolmentSettings,
     "ingest": IngestSettings,
     "telemetry": TelemetrySettings,
 }
@@ -132,6 +149,7 @@ class Settings(BaseSettings):
     demo: bool = False
     demo_token: SecretStr | None = None
     accounts: AccountSettings = Field(default_factory=AccountSettings)
+    enrolment: EnrolmentSettings = Field(default_factory=EnrolmentSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     oidc: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)

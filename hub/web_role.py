@@ -32,7 +32,10 @@ from hub.certificates import api as certificates_api
 from hub.certificates.door import Door, listen
 from hub.clock import now_ms, today
 from hub.database import Database
+from hub.enrolment import api as enrolment_api
+from hub.enrolment.broker_files import BrokerFiles
 from hub.events import Events
+from hub.garbage import collect_rarely
 from hub.imports import api as imports_api
 from hub.imports import sync_api
 from hub.imports.runner import Runner
@@ -77,6 +80,7 @@ ROUTERS = (
     oidc.router,
     oidc_links.router,
     certificates_api.router,
+    enrolment_api.router,
     organisation_api.router,
     registry_api.router,
     alarms_api.router,
@@ -127,8 +131,12 @@ def start_web(
     start("walls", partial(walls.run, stop))
     start("imports", partial(app.state.imports.run, stop), grace_s=5)
     start("roll-up progress", partial(tell_progress, app.state.history, now_ms, stop))
+    if settings.enrolment.broker_dir:
+        broker_files = BrokerFiles(settings, database, now_ms)
+        start("broker files", partial(broker_files.run, stop), grace_s=5)
     for loop, run in door.loops(app, stop).items():
         start(loop, run, grace_s=5)
+    collect_rarely()
 
 
 def _name(settings: Settings) -> str:
@@ -164,6 +172,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.followers = [following.rooms_moved]
     app.state.session_ends = ends
     app.state.login_throttle = LoginThrottle()
+    app.state.enrolment_failures = enrolment_api.failures()
     app.state.seal = Seal(Path(lasting.key_file or settings.data_dir / "accounts.key"))
     app.state.login_providers = oidc.providers_of(settings.oidc, now_ms)
     app.state.imports = Runner(database, settings.data_dir / "imports", now_ms, today)

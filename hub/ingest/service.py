@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from devices.wire.payloads import rebirth_payload
 from hub import clock
 from hub.alarms.rules import AlarmBook
 from hub.database import Database
+from hub.garbage import collect_rarely
 from hub.ingest.acknowledge import Acknowledgements
 from hub.ingest.apply import Applier
 from hub.ingest.broker_line import BrokerLine, Outgoing
@@ -102,9 +102,7 @@ class IngestRole:
         """Restore what was known, then read the broker until `stop` is set."""
         await self._restore()
         # millions of small objects live for milliseconds: looking through them all for cycles costs a fifth
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        collect_rarely()
         quick = Backoff(first_s=0.2, limit_s=10)
         async with asyncio.TaskGroup() as tasks:
             for name, loop in (

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from hub.accounts.rules import HOMES, ROLES
-from hub.commands import people
+from hub.command_line import people
 from hub.web.principal import PERMISSIONS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "accounts.md").read_text(encoding="utf-8")

@@ -88,6 +88,7 @@ EXAMPLES = {
     "account_id": "account",
     "alarm_id": "-none",
     "asset_id": "asset",
+    "code_id": "enrolment_code",
     "device": "-d",
     "document_id": "-1",
     "ending": "-xlsx",
@@ -105,6 +106,7 @@ EXAMPLES = {
     "rooms/school": "school",
     "run_id": "-999",
     "schools/code": "school",
+    "serial": "-0",
     "session_id": "-1",
     "source_id": "source",
     "stocktake_id": "stocktake",
@@ -184,10 +186,12 @@ async def furnished(client: httpx.AsyncClient, school: str) -> Place:
         "/sync/sources",
         {"kind": "rooms", "unit": school, "location": school.lower(), "every_s": 3600, "name": secret},
     )
+    code = await made("/enrolment/codes", {"school": school, "node": f"{school}-a1"})
     return Place(
         school,
         {
             "school": school,
+            "enrolment_code": str(code["id"]),
             "room": room["code"],
             "account": str(account["account"]["id"]),
             "token": str(token["token"]["id"]),

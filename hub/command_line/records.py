@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub import clock
-from hub.commands.configured import in_database
+from hub.command_line.configured import in_database
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hub.commands.configured import configured
+from hub.command_line.configured import configured
 
 telemetry = typer.Typer(no_args_is_help=True, help="What the telemetry engine holds.")
 

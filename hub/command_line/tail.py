@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hub.commands.configured import configured
+from hub.command_line.configured import configured
 
 
 def tail(

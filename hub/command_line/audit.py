@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from hub.commands.configured import configured
+from hub.command_line.configured import configured
 
 if TYPE_CHECKING:
     from hub.database import Database

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from hub.commands.configured import configured
-from hub.commands.records import import_province
+from hub.command_line.configured import configured
+from hub.command_line.records import import_province
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession

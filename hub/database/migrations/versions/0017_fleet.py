@@ -1,0 +1,14 @@
+"""Desired configurations, packages, roll-outs and requests to agents."""
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

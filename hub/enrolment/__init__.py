@@ -1,0 +1,1 @@
+"""How edge agents come to a certificate, and what the broker is told about them."""
