@@ -105,9 +105,11 @@ def storm(minutes: float) -> list[str]:
     """Repeats the fault tests until the time is over or one fails; every round kills at other moments."""
     end_s, rounds = time.monotonic() + minutes * 60, 0
     what = ["-o", "python_files=test_*.py long_*.py", "tests/faults", "tests/edge_agents/test_full_disk.py"]
+    what += ["tests/edge_agents/test_delivery.py"]
     command = [sys.executable, "-m", "pytest", "-q", "-x", *what]
+    often = {**os.environ, "FAULT_KILLS": "20"}
     while rounds == 0 or time.monotonic() < end_s:
-        if subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode != 0:
+        if subprocess.run(command, cwd=Path(__file__).parents[1], env=often, check=False).returncode != 0:
             return [f"round {rounds + 1} failed"]
         rounds += 1
     sys.stdout.write(f"{rounds} rounds of faults, nothing acknowledged was lost\n")

@@ -17,6 +17,7 @@ import pytest
 
 from tests.edge_agents.conftest import GROUP, NODE, Running, until
 from tests.edge_agents.hub_double import HubDouble
+from tests.kills import KILLS
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.faults]
 
@@ -242,17 +243,17 @@ asyncio.run(main())
 """
 
 
-async def test_kill_minus_nine_twenty_times(broker: Any, hub: HubDouble, tmp_path: Path) -> None:
+async def test_kill_minus_nine_again_and_again(broker: Any, hub: HubDouble, tmp_path: Path) -> None:
     """What is no longer in the file is at the hub, and nothing left before it was in the file."""
     path = tmp_path / "agent" / "o.db"
     (tmp_path / "busy.py").write_text(BUSY_AGENT)
     command = [sys.executable, str(tmp_path / "busy.py"), str(broker.port), str(path)]
     before, position = 0, 0
-    for kill in range(20):
+    for kill in range(KILLS):
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
         try:
             await until(partial(hub.has_through, NODE, before + 10), 20)
-            await asyncio.sleep(0.007 * kill)
+            await asyncio.sleep(0.14 * kill / KILLS)
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()

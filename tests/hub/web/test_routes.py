@@ -12,6 +12,9 @@ from hub.accounts.rules import ROLES
 from hub.web.access import permission, public
 
 PUBLIC = {
+    "/api/v1/enrolment/ca.pem",
+    "POST /api/v1/enrolment",
+    "POST /api/v1/enrolment/renew",
     "/healthz",
     "/readyz",
     "/metrics",
