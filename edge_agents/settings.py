@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from devices.kind import kinds
-from devices.protocols.options import Drivers
-from devices.wire.topics import check_id
+from devices.sections import (
+    ID_FIX,
+    DeviceSection,
+    Id,
+    Section,
+    check_devices,
+    explain,
+    wrong_options,
+)
 from edge_agents.connection import MqttSettings
 from edge_agents.node import Timing
+
+__all__ = ["AgentSettings", "DeviceSection", "SettingsError", "load"]
 
 
 class SettingsError(ValueError):
     """The configuration cannot be used; the text names each setting, its value and how to put it right."""
 
 
-def _id(text: str) -> str:
-    check_id(text)
-    return text
-
-
-Id = Annotated[str, AfterValidator(_id)]
-_SECRET = ("password", "community", "auth_key", "privacy_key", "pin")
-_ID_FIX = "letters, digits, - and _; no + / # and no control characters"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AgentSection(_Section):
+class AgentSection(Section):
     """Who this agent is."""
 
-    group: Id = Field(description=f"the school's code, such as D703-THPT-02: {_ID_FIX}")
+    group: Id = Field(description=f"the school's code, such as D703-THPT-02: {ID_FIX}")
     node: Id = Field(
-        description=f"this agent's id, unique in the province, such as D703-THPT-02-a1: {_ID_FIX}"
+        description=f"this agent's id, unique in the province, such as D703-THPT-02-a1: {ID_FIX}"
     )
-    host_id: Id = Field("hub", description=f"the id of the hub's STATE topic: {_ID_FIX}")
+    host_id: Id = Field("hub", description=f"the id of the hub's STATE topic: {ID_FIX}")
     heartbeat_s: float = Field(30, ge=5, le=3600, description="seconds between 5 and 3600")
     simulated: bool = Field(False, description="true if the devices are simulated, else false")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -48,7 +42,7 @@ class AgentSection(_Section):
     )
 
 
-class MqttSection(_Section):
+class MqttSection(Section):
     """Where the broker is."""
 
     url: str = Field("mqtt://127.0.0.1:1883", description="mqtt://host:port, or mqtts://host:port with TLS")
@@ -74,7 +68,7 @@ class MqttSection(_Section):
         return path
 
 
-class OutboxSection(_Section):
+class OutboxSection(Section):
     """Where payloads wait until the hub has stored them."""
 
     path: Path = Field(Path("agent-data/outbox.db"), description="a file in a directory that may be written")
@@ -91,31 +85,7 @@ class OutboxSection(_Section):
     resend_after_s: float = Field(5, ge=1, le=600, description="seconds between 1 and 600")
 
 
-class DeviceSection(_Section):
-    """One device."""
-
-    id: Id = Field(description=f"unique in the school, such as p101-air: {_ID_FIX}")
-    kind: str = Field(description="a known kind of device")
-    room: Id = Field(description="the room's code, such as P101, or - for the whole school")
-    room_type: str = Field("", max_length=32, description="such as computer_lab, or leave it out")
-    name: str = Field("", max_length=200, description="text of at most 200 characters")
-    driver: Literal["simulated", "kind"] = Field(
-        "kind", description='"kind" for the kind\'s own driver, "simulated" for none'
-    )
-    poll_s: float = Field(10, ge=0.1, le=3600, description="seconds between 0.1 and 3600")
-    timeout_s: float = Field(5, ge=0.1, le=600, description="seconds between 0.1 and 600")
-    seed: int = Field(1, description="a whole number; another one, another simulated device")
-    options: dict[str, Any] = Field(default_factory=dict, description="a table of what the driver needs")
-
-    @field_validator("kind")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in kinds():
-            raise ValueError(f"known kinds are {', '.join(sorted(kinds()))}")
-        return name
-
-
-class AgentSettings(_Section):
+class AgentSettings(Section):
     """The whole file."""
 
     agent: AgentSection = Field(description="add a section [agent]")
@@ -126,13 +96,7 @@ class AgentSettings(_Section):
     @field_validator("devices")
     @classmethod
     def _unique(cls, devices: list[DeviceSection]) -> list[DeviceSection]:
-        # a host may fold case: Sparkplug wants ids that differ in more than that
-        ids = [device.id.lower() for device in devices]
-        if twice := sorted({one for one in ids if ids.count(one) > 1}):
-            raise ValueError(f"these ids are used more than once: {', '.join(twice)}")
-        for device in devices:
-            if device.driver == "kind" and kinds()[device.kind].driver is None:
-                raise ValueError(f'{device.id}: kind {device.kind} has no driver; set driver = "simulated"')
+        check_devices(devices)
         return devices
 
     def mqtt_settings(self) -> MqttSettings:
@@ -171,53 +135,10 @@ def load(path: Path) -> AgentSettings:
     try:
         settings = AgentSettings.model_validate(document)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(path, one) for one in error.errors())) from error
-    if wrong := _wrong_options(path, settings.devices):
-        raise SettingsError("\n".join(wrong))
+        raise SettingsError(
+            "\n".join(f"{path}: {explain(one, AgentSettings)}" for one in error.errors())
+        ) from error
+    if wrong := wrong_options(settings.devices):
+        raise SettingsError("\n".join(f"{path}: {one}" for one in wrong))
     outbox = settings.outbox.model_copy(update={"path": path.parent / settings.outbox.path})
     return settings.model_copy(update={"outbox": outbox})
-
-
-def _wrong_options(path: Path, devices: list[DeviceSection]) -> list[str]:
-    """What drivers cannot be told; asks their options only, so no protocol's library is loaded."""
-    known, found = kinds(), []
-    for number, device in enumerate(devices):
-        drivers = known[device.kind].driver
-        if device.driver != "kind" or not isinstance(drivers, Drivers):
-            continue
-        try:
-            drivers.check(device.options)
-        except ValidationError as error:
-            model = drivers.choose(device.options).options if "protocol" not in _first(error) else None
-            found += [_explain(path, one, model, [f"devices[{number}]", "options"]) for one in error.errors()]
-    return found
-
-
-def _first(error: ValidationError) -> tuple[int | str, ...]:
-    return error.errors()[0]["loc"]
-
-
-def _explain(path: Path, error: Any, model: Any = AgentSettings, within: list[str] | None = None) -> str:
-    names = list(within or [])
-    fix = ""
-    for part in error["loc"]:
-        if isinstance(part, int):
-            names[-1] += f"[{part}]"
-            continue
-        names.append(str(part))
-        described = getattr(model, "model_fields", {}).get(part)
-        fix = (described.description or "") if described else "remove it, or correct its name"
-        model = _section_of(described.annotation) if described else None
-    value = "missing" if error["type"] == "missing" else repr(error["input"])
-    if names and names[-1].startswith(_SECRET):
-        value = "(not shown)"
-    if within and not error["loc"]:  # two options contradict each other: the message says what to do
-        return f"{path}: {'.'.join(names)}: {error['msg'].removeprefix('Value error, ')}."
-    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    said = said[:1].lower() + said[1:]
-    return f"{path}: {'.'.join(names) or 'file'} = {value}: {said}. Fix: {fix or 'see the example'}."
-
-
-def _section_of(annotation: Any) -> Any:
-    inner = getattr(annotation, "__args__", None)
-    return inner[0] if inner else annotation
