@@ -25,6 +25,7 @@ _WATCH: frozenset[PermissionName] = frozenset(
 _SERVE: frozenset[PermissionName] = frozenset(
     {
         "alarms.acknowledge",
+        "devices.command",
         "quarantine.read",
         "quarantine.replay",
         "registry.claim",
@@ -38,6 +39,7 @@ _RUN_SCHOOL: frozenset[PermissionName] = (_WATCH - {"wall.read"}) | frozenset[Pe
         "alarms.acknowledge",
         "assets.write",
         "counts.write",
+        "devices.command",
         "imports.run",
         "rooms.write",
         "tickets.write",

@@ -14,6 +14,7 @@ PermissionName: TypeAlias = Literal[
     "assets.write",
     "audit.read",
     "counts.write",
+    "devices.command",
     "devices.read",
     "imports.run",
     "organisation.read",
