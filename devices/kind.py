@@ -153,7 +153,10 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Something a device can be told: which metric is written, and with what."""
+    """Something a device can be told: which metric is written, and with what.
+
+    `disruptive` values take something from people at work: pages ask before they send one.
+    """
 
     name: str
     metric: str
@@ -163,6 +166,7 @@ class Command:
     values: tuple[Any, ...] | None = None
     low: float | None = None
     high: float | None = None
+    disruptive: tuple[Any, ...] = ()
 
     def accepts(self, value: Any) -> bool:
         """True if `value` may be sent."""

@@ -155,7 +155,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="recording", metric="Recording", datatype=DataType.Boolean, values=(True, False),
-                label_vi="Bật/tắt ghi hình", label_en="Switch recording"),
+                label_vi="Bật/tắt ghi hình", label_en="Switch recording", disruptive=(False,)),
         Command(name="privacy", metric="Privacy", datatype=DataType.Boolean, values=(False, True),
                 label_vi="Đóng/mở màn che", label_en="Close or open the shutter"),
     ),

@@ -174,7 +174,7 @@ KIND = DeviceKind(
         Command(name="camera", metric="Camera On", datatype=DataType.Boolean, values=(False, True),
                 label_vi="Bật/tắt camera", label_en="Switch the camera"),
         Command(name="standby", metric="Standby", datatype=DataType.Boolean, values=(False, True),
-                label_vi="Đánh thức/cho ngủ", label_en="Wake, or send to sleep"),
+                label_vi="Đánh thức/cho ngủ", label_en="Wake, or send to sleep", disruptive=(True,)),
     ),
     tile=Tile(("In Call", "Packet Loss", "Jitter", "SIP Registered", "Fault")),
     offline=OfflineRule(severity=Severity.MAJOR, on_delay_s=60, off_delay_s=10,

@@ -166,7 +166,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="power", metric="Power", datatype=DataType.Boolean, values=(True, False),
-                label_vi="Đánh thức/tắt máy tính", label_en="Wake or shut down the PC"),
+                label_vi="Đánh thức/tắt máy tính", label_en="Wake or shut down the PC", disruptive=(False,)),
     ),
     tile=Tile(("Power", "Logged In", "CPU", "Memory", "Disk")),
     offline=OfflineRule(severity=Severity.MINOR, on_delay_s=600, off_delay_s=10,
