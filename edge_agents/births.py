@@ -33,6 +33,8 @@ def node_birth(node: Node, bd_seq: int, seq: int) -> bytes:
     _add(payload, "Simulation/Clock Offset", _INT64, node.clock_offset_ms(now), now)
     if node.clock_factor != 1:
         _add(payload, "Simulation/Clock Factor", DataType.Double, node.clock_factor, now)
+    for name, (datatype, value) in node.facts.items():
+        _add(payload, name, datatype, value, now)
     return payload.SerializeToString()
 
 

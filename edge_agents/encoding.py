@@ -61,6 +61,17 @@ def counter_body(name: str, value: int, ts_ms: int) -> bytes:
     return payload.SerializeToString()
 
 
+def fact_body(name: str, datatype: DataType, value: Any, ts_ms: int) -> bytes:
+    """One metric of the node itself, encoded; None is null."""
+    payload = pb.Payload()
+    cell = payload.metrics.add(name=name, timestamp=ts_ms)
+    if value is None:
+        cell.is_null = True
+    else:
+        set_value(cell, datatype, value)
+    return payload.SerializeToString()
+
+
 def historical(body: bytes) -> bytes:
     """The same metrics with their old times, marked as history; empty if the bytes are no metrics."""
     try:

@@ -21,11 +21,12 @@ from typing import Any
 import aiomqtt
 
 from devices.kind import DeviceKind, Metric
+from devices.wire.datatypes import DataType
 from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType, Topic
 from edge_agents.clock import Steps
 from edge_agents.connection import MqttSettings
-from edge_agents.encoding import data_body, moved
+from edge_agents.encoding import data_body, fact_body, moved
 from edge_agents.outbox import Outbox
 from edge_agents.rules import Backoff, Change, Columns, Reported
 from edge_agents.session import Control, Session, cancelled
@@ -143,6 +144,8 @@ class Node:
     devices: dict[str, Device] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     host: HostView = field(default_factory=HostView)
+    facts: dict[str, tuple[DataType, Any]] = field(default_factory=dict)
+    """What the agent says of itself, by metric: declared in each NBIRTH; changed by `tell` alone."""
     session: Session | None = None
     _steps: Steps = field(init=False)
 
@@ -193,6 +196,21 @@ class Node:
         if position is not None and self.session is not None:
             self.session.queue_live(position, device_id, body)
         return position
+
+    def tell(self, name: str, datatype: DataType, value: Any) -> None:
+        """Say a fact of the agent itself, such as `Agent/Version`: in births, and as data on a change."""
+        declared = name in self.facts
+        if declared and self.facts[name] == (datatype, value):
+            return
+        self.facts[name] = datatype, value
+        body = fact_body(name, datatype, value, self.now_ms())
+        position = self.outbox.append("", body) if declared else None
+        if self.session is None:
+            return
+        if position is None:
+            self.session.ask_for_rebirth()  # what no birth declared, or the disk refuses, a birth says
+        else:
+            self.session.queue_live(position, "", body)
 
     def by_clock_of_now(self, position: int, body: bytes) -> bytes:
         """A held payload's metrics; their times are moved if the clock was set since they were observed."""

@@ -56,7 +56,7 @@ class Session:
         self._failure_said = ""
         self._only_shown: deque[tuple[str, bytes]] = deque(maxlen=SHOWN_MOST)
         self._speaker = Speaker(node, client, bd_seq)
-        self._listener = Listener(node, client, self._ask_for_rebirth, self._take_answer, self._host_is_back)
+        self._listener = Listener(node, client, self.ask_for_rebirth, self._take_answer, self._host_is_back)
         now = self._ms()
         self._replay = Replay(
             resend_after_ms=int(timing.resend_after_s * 1000), window=_window(timing.backlog_per_s)
@@ -270,7 +270,8 @@ class Session:
 
     # ------------------------------------------------ called by the listener
 
-    def _ask_for_rebirth(self) -> None:
+    def ask_for_rebirth(self) -> None:
+        """Births go out anew: the hub asked, or there is more to declare."""
         self._rebirth = True
         self.wake.set()
 

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from devices.enrolment_code import new_code, read_code
 from hub.accounts.throttle import Allowance, Failures
 from hub.audit.trail import Trailing
 from hub.certificates.authority import Authority, fingerprint
@@ -80,7 +81,7 @@ async def make_code(
         raise Invalid("this is the hub's own name", field="node", value=wanted.node, fix="choose another id")
     now_ms: int = request.app.state.now_ms()
     certificate = (await _authority(request)).certificate
-    code = rules.new_code(secrets.choice, certificate.fingerprint(hashes.SHA256()))
+    code = new_code(secrets.choice, certificate.fingerprint(hashes.SHA256()))
     hash_ = await asyncio.to_thread(service.hash_of, code.secret)
     ends_ms = now_ms + wanted.valid_hours * HOUR_MS
     made = await service.add_code(session, wanted.school, wanted.node, hash_, who.name, now_ms, ends_ms)
@@ -151,7 +152,7 @@ async def enrol(wanted: EnrolIn, request: Request, session: Transaction, trail: 
     if (until_ms := tries.until_ms(address, now_ms)) > now_ms:
         raise TooMany("too many wrong codes from this address", retry_after_s=-(-(until_ms - now_ms) // 1000))
     _, key = read_request(wanted.csr)
-    typed = rules.read_code(wanted.code)
+    typed = read_code(wanted.code)
     code = None
     tries.add(address, now_ms)  # before the first wait: tries at the same time count as well
     if typed is not None:

@@ -219,3 +219,20 @@ async def test_a_task_that_misses_its_cancellation_is_asked_again() -> None:
         await cancelled(task, ended)
     assert task.cancelled()
     assert missed == 2
+
+
+async def test_facts_of_the_agent_are_declared_and_told_when_they_change(
+    hub: HubDouble, running: Callable[..., Running]
+) -> None:
+    agent = running()
+    agent.node.tell("Agent/Certificate End", DataType.Int64, 5)
+    agent.start()
+    await until(lambda: hub.of("NBIRTH"))
+    assert hub.of("NBIRTH")[0].values["Agent/Certificate End"] == 5
+    agent.node.tell("Agent/Certificate End", DataType.Int64, 5)
+    agent.node.tell("Agent/Certificate End", DataType.Int64, 6)
+    told = "Agent/Certificate End"
+    await until(lambda: [one.values[told] for one in hub.of("NDATA") if told in one.values] == [6])
+    agent.node.tell("Agent/Version", DataType.String, None)  # nobody declared it yet
+    await until(lambda: "Agent/Version" in hub.of("NBIRTH")[-1].values)
+    await until(lambda: agent.outbox.stored == agent.outbox.position)
