@@ -115,7 +115,8 @@ class Metric:
 
     `states` gives the words for the values of a text or boolean metric; `role` says what it means to
     features that do not know the kind (`rx`, `tx`, `capacity`, `utilisation`, `latency`, `loss`, `link`,
-    `occupancy`, `temperature`, `co2`, `power`, `energy`, `battery`, `fault`).
+    `occupancy`, `temperature`, `co2`, `power`, `energy`, `battery`, `fault`, `interlock`: true keeps the
+    other devices of the room off).
     """
 
     name: str
@@ -155,7 +156,8 @@ class Metric:
 class Command:
     """Something a device can be told: which metric is written, and with what.
 
-    `disruptive` values take something from people at work: pages ask before they send one.
+    `disruptive` values take something from people at work: pages ask before they send one. `safe_value` is
+    what switches it off: allowed, and written by the agent itself, while an interlock is open.
     """
 
     name: str
@@ -167,6 +169,7 @@ class Command:
     low: float | None = None
     high: float | None = None
     disruptive: tuple[Any, ...] = ()
+    safe_value: Any | None = None
 
     def accepts(self, value: Any) -> bool:
         """True if `value` may be sent."""
@@ -230,6 +233,14 @@ class DeviceKind:
             raise KindError(f"{self.id}: simulated names unknown types of room {sorted(strange)}")
         for metric in self.metrics:
             _check_limits(self.id, metric)
+        for command in self.commands:
+            if command.safe_value is not None and not command.accepts(command.safe_value):
+                raise KindError(f"{self.id}: {command.name}: the safe value is none that may be sent")
+
+    @property
+    def interlock(self) -> Metric | None:
+        """The metric that is true while the devices of the room have to stay off; None for most kinds."""
+        return next((metric for metric in self.metrics if metric.role == "interlock"), None)
 
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, or None."""

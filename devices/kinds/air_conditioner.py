@@ -194,6 +194,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="power", metric="Power", datatype=DataType.Boolean, values=(True, False),
+                safe_value=False,
                 label_vi="Bật/tắt điều hòa", label_en="Switch the air conditioner"),
         Command(name="mode", metric="Mode", datatype=DataType.String, values=tuple(MODES),
                 label_vi="Chọn chế độ", label_en="Choose the mode"),

@@ -126,6 +126,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="power", metric="Power", datatype=DataType.Boolean, values=(True, False),
+                safe_value=False,
                 label_vi="Bật/tắt màn hình", label_en="Switch the display"),
         Command(name="input", metric="Input", datatype=DataType.String, values=INPUTS,
                 label_vi="Chọn ngõ vào", label_en="Choose the input"),

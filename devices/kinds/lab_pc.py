@@ -166,6 +166,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="power", metric="Power", datatype=DataType.Boolean, values=(True, False),
+                safe_value=False,
                 label_vi="Đánh thức/tắt máy tính", label_en="Wake or shut down the PC", disruptive=(False,)),
     ),
     tile=Tile(("Power", "Logged In", "CPU", "Memory", "Disk")),

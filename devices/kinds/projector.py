@@ -166,6 +166,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="power", metric="Power", datatype=DataType.String, values=("on", "off"),
+                safe_value="off",
                 label_vi="Bật/tắt máy chiếu", label_en="Switch the projector"),
         Command(name="input", metric="Input", datatype=DataType.String, values=INPUTS,
                 label_vi="Chọn ngõ vào", label_en="Choose the input"),

@@ -111,7 +111,7 @@ KIND = DeviceKind(
     ),
     commands=tuple(
         Command(name=f"relay-{number}", metric=channel, datatype=DataType.Boolean, values=(True, False),
-                label_vi=vi, label_en=en)
+                safe_value=False, label_vi=vi, label_en=en)
         for number, (channel, (vi, en)) in enumerate(zip(CHANNELS, _LABELS, strict=True), start=1)
     ),
     tile=Tile(("Power", *CHANNELS)),

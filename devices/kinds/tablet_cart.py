@@ -139,6 +139,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="charging", metric="Charging", datatype=DataType.Boolean, values=(False, True),
+                safe_value=False,
                 label_vi="Cho phép/ngừng sạc", label_en="Allow or pause charging"),
     ),
     tile=Tile(("Docked", "Charged", "Missing", "Temperature")),

@@ -143,6 +143,7 @@ KIND = DeviceKind(
     ),
     commands=(
         Command(name="power", metric="Power", datatype=DataType.String, values=("on", "standby", "off"),
+                safe_value="off",
                 label_vi="Bật/chờ/tắt tấm màn hình", label_en="Switch the cell"),
         Command(name="input", metric="Input", datatype=DataType.String, values=INPUTS,
                 label_vi="Chọn ngõ vào", label_en="Choose the input"),

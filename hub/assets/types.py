@@ -51,7 +51,7 @@ TYPES: dict[str, AssetType] = {
         AssetType("air_conditioner", "Điều hòa", "Air conditioner", ("air_conditioner",)),
         AssetType("fan", "Quạt", "Fan"),
         AssetType("relay", "Tủ điều khiển đèn, quạt", "Light and fan control", ("relay",)),
-        AssetType("sensor", "Cảm biến", "Sensor", ("room_air",)),
+        AssetType("sensor", "Cảm biến", "Sensor", ("room_air", "lab_safety")),
         AssetType("lab_equipment", "Thiết bị thí nghiệm", "Laboratory equipment"),
         AssetType("teaching_aid", "Đồ dùng dạy học", "Teaching aid"),
         AssetType("sports", "Thiết bị thể dục thể thao", "Sports equipment"),
