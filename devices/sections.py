@@ -16,6 +16,7 @@ from devices.wire.topics import check_id
 
 SECRETS = ("password", "community", "auth_key", "privacy_key", "pin")
 """Names of options begin with one of these where their value is nobody else's business."""
+CONFIGURATION_MOST_BYTES = 256 * 1024
 
 
 def _id(text: str) -> str:
@@ -66,6 +67,38 @@ def check_devices(devices: Sequence[DeviceSection]) -> None:
     for device in devices:
         if device.driver == "kind" and kinds()[device.kind].driver is None:
             raise ValueError(f'{device.id}: kind {device.kind} has no driver; set driver = "simulated"')
+
+
+class AgentOptions(Section):
+    """What the hub may say about an agent itself; what is left out stays as the agent's file has it."""
+
+    heartbeat_s: float | None = Field(None, ge=5, le=3600, description="seconds between 5 and 3600")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        None, description="one of DEBUG, INFO, WARNING, ERROR"
+    )
+    mqtt_url: str | None = Field(
+        None,
+        max_length=255,
+        pattern=r"^mqtts?://[^/@\s]+$",
+        description="mqtt://host:port, or mqtts://host:port with TLS",
+    )
+
+
+class Configuration(Section):
+    """What the hub wants an agent to be; `devices` None leaves the agent the devices that it has."""
+
+    devices: list[DeviceSection] | None = Field(None, max_length=500, description="at most 500 devices")
+    options: AgentOptions = Field(default_factory=AgentOptions, description="a table of settings")
+
+    @field_validator("devices")
+    @classmethod
+    def _unique(cls, devices: list[DeviceSection] | None) -> list[DeviceSection] | None:
+        check_devices(devices or [])
+        return devices
+
+    def content(self) -> dict[str, Any]:
+        """As it is kept, hashed and sent: what was left out is not there."""
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +153,29 @@ def explain(error: Any, model: Any, within: Sequence[str] = ()) -> Wrong:
     return Wrong(".".join(names) or "file", value, said[:1].lower() + said[1:], fix or "see the example")
 
 
+def read_configuration(content: Mapping[str, Any]) -> tuple[Configuration | None, list[Wrong]]:
+    """The configuration, or all that is wrong with it."""
+    size = len(canonical(content).encode())
+    if size > CONFIGURATION_MOST_BYTES:
+        fix = f"at most {CONFIGURATION_MOST_BYTES // 1024} KiB"
+        return None, [Wrong("configuration", f"{size // 1024} KiB", "is too large", fix)]
+    try:
+        found = Configuration.model_validate(content)
+    except ValidationError as error:
+        return None, [explain(one, Configuration) for one in error.errors()]
+    wrong = wrong_options(found.devices or [])
+    return (None, wrong) if wrong else (found, [])
+
+
+def canonical(content: Any) -> str:
+    """JSON with names in order, so that equal contents are equal texts."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def configuration_hash(content: Mapping[str, Any]) -> str:
     """The SHA-256 (hex) of a configuration's devices and options, whatever the order of their names."""
     wanted = {"devices": content.get("devices"), "options": content.get("options") or {}}
-    text = json.dumps(wanted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(wanted).encode()).hexdigest()
 
 
 def _section_of(annotation: Any) -> Any:

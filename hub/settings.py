@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from devices.packages import is_public_key
 from hub.advice import told, wanted
 from hub.login_providers import ProviderId, ProviderSettings
 
@@ -107,9 +108,30 @@ class EnrolmentSettings(BaseModel):
         return value and _checked_url(value, {"mqtts"}, "mqtts://hub.school.example:8883", host_needed=True)
 
 
+class FleetSettings(BaseModel):
+    """Who may sign packages of the agent's software (section `[fleet]`): public keys, with commas."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    package_keys: str = ""
+
+    @field_validator("package_keys")
+    @classmethod
+    def _are_keys(cls, value: str) -> str:
+        if any(not is_public_key(key.strip()) for key in value.split(",") if key.strip()):
+            raise ValueError("holds something that is no public key of `hub package key`")
+        return value
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Gives the keys one by one."""
+        return tuple(key.strip() for key in self.package_keys.split(",") if key.strip())
+
+
 SECTIONS: dict[str, type[BaseModel]] = {
     "accounts": AccountSettings,
     "enrolment": EnrolmentSettings,
+    "fleet": FleetSettings,
     "ingest": IngestSettings,
     "telemetry": TelemetrySettings,
 }
@@ -150,6 +172,7 @@ class Settings(BaseSettings):
     demo_token: SecretStr | None = None
     accounts: AccountSettings = Field(default_factory=AccountSettings)
     enrolment: EnrolmentSettings = Field(default_factory=EnrolmentSettings)
+    fleet: FleetSettings = Field(default_factory=FleetSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     oidc: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)

@@ -35,6 +35,8 @@ from hub.database import Database
 from hub.enrolment import api as enrolment_api
 from hub.enrolment.broker_files import BrokerFiles
 from hub.events import Events
+from hub.fleet import api as fleet_api
+from hub.fleet import packages_api, rollouts_api
 from hub.garbage import collect_rarely
 from hub.imports import api as imports_api
 from hub.imports import sync_api
@@ -81,6 +83,9 @@ ROUTERS = (
     oidc_links.router,
     certificates_api.router,
     enrolment_api.router,
+    fleet_api.router,
+    rollouts_api.router,
+    packages_api.router,
     organisation_api.router,
     registry_api.router,
     alarms_api.router,

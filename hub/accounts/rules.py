@@ -10,6 +10,7 @@ from hub.web.principal import PERMISSIONS, PermissionName, Schools
 _WATCH: frozenset[PermissionName] = frozenset(
     {
         "account.self",
+        "agents.read",
         "alarms.read",
         "assets.read",
         "devices.read",
@@ -24,6 +25,7 @@ _WATCH: frozenset[PermissionName] = frozenset(
 )
 _SERVE: frozenset[PermissionName] = frozenset(
     {
+        "agents.write",
         "alarms.acknowledge",
         "devices.command",
         "quarantine.read",
