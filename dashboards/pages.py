@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 from dashboards import boundaries
 from dashboards.assets import Assets
 from dashboards.language import COOKIE, COOKIE_MAX_AGE_S, LANGUAGES, Catalogue, catalogue, choose
+from dashboards.supported import supported
 from dashboards.vocabulary import vocabulary
 from devices import province
 
@@ -53,6 +54,17 @@ TEMPLATE_OF = {
     "/stock": "stock.html",
     "/stock/{id}": "stock_take.html",
     "/a/{tag}": "tag.html",
+    "/agents": "agents.html",
+    "/agents/{group}/{node}": "agent.html",
+    "/rollouts": "rollouts.html",
+    "/rollouts/{id}": "rollout.html",
+    "/commands": "batches.html",
+    "/commands/{id}": "batch.html",
+    "/topology": "topology.html",
+    "/enrolment": "enrolment.html",
+    "/enrol": "enrol.html",
+    "/proposals": "proposals.html",
+    "/devices/supported": "supported.html",
 }
 """Pages for people; what stands in the address they read from it themselves."""
 WITH_CAMERA = {"/stock/{id}"}
@@ -85,6 +97,7 @@ class Pages:
             other_language=next(language for language in LANGUAGES if language != words.language),
             messages=dict(words.messages),
             vocabulary=vocabulary(words.language),
+            supported=supported(words.language),
             simulated=self._simulated,
             asset=self._assets.url,
             assets_digest=self._assets.digest,

@@ -4,6 +4,8 @@ import { NOTHING, nt, t } from "../words.js";
 import { worstFirst } from "../severity.js";
 import { at, get, greet, visitor } from "../console/api.js";
 import { present } from "../console/absent.js";
+import { groupDialog } from "../commands/group.js";
+import { scenesPart } from "../commands/scenes.js";
 import { alarmLine, ended } from "../tech/device_alarms.js";
 import { roomDevice } from "../tech/room_device.js";
 import { Section, every, once } from "../tech/section.js";
@@ -18,7 +20,7 @@ const SHOWN = 200;
 const [school, code] = location.pathname.split("/").slice(2).map(decodeURIComponent);
 const own = { school, room: code };
 const path = at("/api/v1/organisation/rooms", school, code);
-let [who, room, schoolName, asked] = [null, null, school, null];
+let [who, room, schoolName, asked, standing] = [null, null, school, null, []];
 const may = (permission) => who.permissions.includes(permission);
 const detail = () => (asked ??= get(path).finally(() => setTimeout(() => (asked = null), 500)));
 const fact = (label, value) => element("div", { class: "fact" }, element("dt", {}, label), element("dd", {}, value || NOTHING));
@@ -32,9 +34,13 @@ function head(said) {
 }
 
 const MAKERS = {
+  scenes: ["devices.command", () => scenesPart(own, { devices: () => standing, changed: () => parts.devices?.refresh(), manage: may("rooms.write") })],
   devices: ["devices.read", () => new Section("devices", {
     load: async () => (await get(at("/api/v1/schools", school))).rooms.find((one) => one.code === code)?.devices ?? [],
-    draw: once((devices) => devices, (devices, body) => body.replaceChildren(...devices.map((device) => roomDevice(device, 4)))),
+    draw: once((devices) => devices, (devices, body) => {
+      standing = devices;
+      body.replaceChildren(...devices.map((device) => roomDevice(device, 4)));
+    }),
     empty: () => t("No device of this room has been heard yet."),
   })],
   equipment: ["assets.read", () => new Section("equipment", {
@@ -84,6 +90,7 @@ const button = (id, permission, act) => {
   else byId(id).addEventListener("click", act);
 };
 button("room-raise", "tickets.write", () => raiseTicket({ unit: school, room: code }, `${roomCalled(room)} · ${schoolName}`, () => parts.tickets?.refresh()));
+button("room-command", "devices.command", () => groupDialog(own, `${roomCalled(room)} · ${schoolName}`));
 button("room-edit", "rooms.write", async () => {
   if (!(await editRoom(room))) return;
   asked = null;

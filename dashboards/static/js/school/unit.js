@@ -3,6 +3,7 @@ import { byId, element, hidden, text } from "../dom.js";
 import { NOTHING, moment, nt, t } from "../words.js";
 import { at, get, greet, visitor } from "../console/api.js";
 import { present } from "../console/absent.js";
+import { groupDialog } from "../commands/group.js";
 import { Address } from "../tech/address.js";
 import { Section, every, once } from "../tech/section.js";
 import { countsTable, editCounts } from "./counts.js";
@@ -32,6 +33,7 @@ function head(said) {
   document.title = unit.name;
   hidden(byId("deeds"), !may("organisation.write") || Boolean(on));
   hidden(document.querySelector('[data-change="split"]'), !hasRooms(unit));
+  hidden(byId("unit-command"), !may("devices.command") || Boolean(on));
   hidden(byId("counts"), !may("organisation.read"));
 }
 
@@ -98,6 +100,7 @@ async function done(where = null) {
 }
 for (const node of document.querySelectorAll("[data-change]")) node.addEventListener("click", () => changeUnit(node.dataset.change, unit, done));
 byId("unit-edit").addEventListener("click", () => editUnit(unit, done));
+byId("unit-command").addEventListener("click", () => groupDialog({ unit: code }, unit.name));
 byId("unit-add").addEventListener("click", () => addUnit(unit, done));
 
 text(document.querySelector("#title h1"), code);

@@ -6,9 +6,12 @@ import { present } from "../console/absent.js";
 import { at, get, greet, visitor } from "../console/api.js";
 import { kindName, presenceMark, why } from "../console/facts.js";
 import { icon } from "../console/icons.js";
+import { DeviceCommands } from "../commands/device_commands.js";
+import { wantedPart } from "../commands/wanted.js";
 import { raiseTicket } from "../school/raise.js";
 import { Address } from "./address.js";
 import { agentPart } from "./agent.js";
+import { agentLink, assetPart, neighboursPart, ticketsPart } from "./around.js";
 import { alarmsPart } from "./device_alarms.js";
 import { roomName } from "./device_row.js";
 import { HistoryPart } from "./history.js";
@@ -46,30 +49,44 @@ let asked = null;
 const detail = () => (asked ??= get(path).finally(() => setTimeout(() => (asked = null), 500)));
 
 const values = valuesPart({
-  load: detail, drawn: head,
+  load: detail, drawn: (device) => head(device) ?? commands.mark(device),
   shown: () => history.metrics, toggled: (metric, add) => history.toggle(metric, add),
 });
 const history = new HistoryPart({ id, path, address, device: detail, changed: () => values.mark() });
 const agent = agentPart(detail);
 const [alarms, presence] = [alarmsPart(id), presencePart(id)];
-trafficPart(id);
 
-function offerTicket(visiting, device) {
+function offerTicket(device, raised) {
   const raise = byId("raise");
-  raise.hidden = !visiting.permissions.includes("tickets.write") || device.claimed === false;
-  raise.addEventListener("click", () => raiseTicket({ unit: device.school, room: roomName(device.room) ? device.room : null, device: id }, device.name || device.device, (ticket) => location.assign(at("/tickets", ticket.id))));
+  raise.hidden = !may("tickets.write") || device.claimed === false;
+  raise.addEventListener("click", () => raiseTicket({ unit: device.school, room: roomName(device.room) ? device.room : null, device: id }, device.name || device.device, raised));
 }
 
 text(document.querySelector("#title h1"), name);
 const away = (problem) => [values, agent, alarms, presence, history.section].forEach((part) => part.fail(problem));
 const who = await visitor(() => away({ status: 0 }));
+const may = (permission) => who.permissions.includes(permission);
 greet(who);
 const device = await present(detail, away, name, [["/tech", t("Devices")]]);
-offerTicket(who, device);
-await Promise.all([values.refresh(), agent.refresh()]);
+
+const commands = new DeviceCommands(id, { may: may("devices.command") && device.claimed !== false, changed: () => Promise.all([values.refresh(), wanted.refresh()]) });
+const wanted = wantedPart(id, { kind: () => device.kind, may: may("devices.command") });
+// what the visitor may not see is not on the page at all
+const offered = { tickets: ["tickets.read", () => ticketsPart(id)], asset: ["assets.read", () => assetPart(detail)], neighbours: ["devices.read", () => neighboursPart(detail)] };
+const around = {};
+for (const [part, [needs, make]] of Object.entries(offered)) {
+  if (may(needs)) around[part] = make();
+  else byId(part).remove();
+}
+if (may("traffic.read")) trafficPart(id);
+else byId("traffic").remove();
+if (may("agents.read")) byId("agent").querySelector("[data-part=link]").append(agentLink(id));
+offerTicket(device, () => around.tickets?.refresh());
+commands.setUp(device);
+await Promise.all([values.refresh(), agent.refresh(), commands.refresh(), wanted.refresh()]);
 history.changed();
-alarms.refresh();
-presence.refresh();
-every(REFRESH_MS, () => Promise.all([values.refresh(), agent.refresh()]));
-every(SLOW_MS, () => Promise.all([alarms.refresh(), presence.refresh()]));
+const slow = () => Promise.all([alarms, presence, ...Object.values(around)].map((part) => part.refresh()));
+slow();
+every(REFRESH_MS, () => Promise.all([values.refresh(), agent.refresh(), commands.refresh(), wanted.refresh()]));
+every(SLOW_MS, slow);
 every(REFRESH_MS, () => history.follow());
