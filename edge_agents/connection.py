@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
+
+NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python gives no name: who has no clock cannot judge times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class MqttSettings:
     client_id: str | None = None
     keepalive_s: int = 30
     timeout_s: float = 10.0
+    earliest_ms: int = 0
+    """A clock that shows less is wrong (UTC ms); then the times of the broker's certificate do not matter."""
 
     @classmethod
     def from_url(cls, url: str, **others: object) -> MqttSettings:
@@ -47,11 +54,6 @@ class MqttSettings:
 
     def client(self, node_id: str, will: aiomqtt.Will) -> aiomqtt.Client:
         """A client that is not connected yet: MQTT 3.1.1, clean session, the given will."""
-        tls = None
-        if self.tls:
-            tls = aiomqtt.TLSParameters(
-                ca_certs=_text(self.ca_file), certfile=_text(self.cert_file), keyfile=_text(self.key_file)
-            )
         return aiomqtt.Client(
             self.host,
             self.port,
@@ -62,9 +64,18 @@ class MqttSettings:
             will=will,
             keepalive=self.keepalive_s,
             timeout=self.timeout_s,
-            tls_params=tls,
+            tls_context=self._tls() if self.tls else None,
             max_queued_incoming_messages=1000,
         )
+
+    def _tls(self) -> ssl.SSLContext:
+        # read anew for each connection: a certificate that was renewed is used by the next one
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        if time.time() * 1000 < self.earliest_ms:
+            context.verify_flags |= NO_CHECK_TIME
+        return context
 
 
 def post(client: aiomqtt.Client, topic: str, payload: bytes) -> None:
@@ -88,7 +99,3 @@ def hold_back(client: aiomqtt.Client, held: bool) -> None:
     line = client._client.socket()  # noqa: SLF001 — aiomqtt does not give it
     if held_by is not None and isinstance(line, socket.socket):  # TLS sockets are sockets too
         line.setsockopt(socket.IPPROTO_TCP, held_by, held)
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

@@ -14,10 +14,12 @@ from typing import Any
 import uvloop
 
 from devices.kind import DeviceKind, kinds
+from devices.wire.datatypes import DataType
 from edge_agents.clock import steady_ms
 from edge_agents.driver import Driver, PolledDevice
 from edge_agents.generation import OutboxBusyError
-from edge_agents.node import DeviceDescription, Node
+from edge_agents.identity_renewal import Renewal
+from edge_agents.node import DeviceDescription, Node, utc_ms
 from edge_agents.outbox import OutboxFile
 from edge_agents.settings import AgentSettings, DeviceSection, SettingsError, load
 from edge_agents.simulated import SimulatedDriver
@@ -27,8 +29,14 @@ log = logging.getLogger(__name__)
 
 def command(argv: list[str]) -> int:
     """Run the agent until SIGTERM or SIGINT. Exit codes: 0 ended as asked, 1 failed, 2 settings are wrong."""
+    if argv[:1] == ["enrol"]:
+        from edge_agents import enrolment  # an agent that runs does not need it
+
+        return enrolment.command(argv[1:])
     parser = argparse.ArgumentParser(
-        prog="hub agent", description="Poll a school's devices and tell the hub."
+        prog="hub agent",
+        description="Poll a school's devices and tell the hub.",
+        epilog="hub agent enrol --help: get a certificate from the hub for a one-time code.",
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's TOML file")
     parser.add_argument("--check", action="store_true", help="only check the file")
@@ -81,10 +89,25 @@ async def _run(settings: AgentSettings) -> None:
         log.info("agent %s/%s with %d devices", node.group, node.node_id, len(polled))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(node.run(stop))
+            if (renewal := _renewal(settings, node)) is not None:
+                tasks.create_task(renewal.run(stop))
             for device in polled.values():
                 tasks.create_task(device.run(stop))
     finally:
         await file.close()
+
+
+def _renewal(settings: AgentSettings, node: Node) -> Renewal | None:
+    identity, section = settings.identity(), settings.enrolment
+    if identity is None or section is None:
+        return None
+
+    def told(end_ms: int, problem: str) -> None:
+        node.tell("Agent/Certificate End", DataType.Int64, end_ms or None)
+        node.tell("Agent/Problem", DataType.String, problem)
+
+    # what STATE said last is of the hub's clock; this machine's may have stopped in 1970
+    return Renewal(identity, section.hub_url, lambda: max(utc_ms(), node.host.ts_ms), told)
 
 
 def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, PolledDevice]]:

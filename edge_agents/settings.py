@@ -18,6 +18,8 @@ from devices.sections import (
     wrong_options,
 )
 from edge_agents.connection import MqttSettings
+from edge_agents.enrolment_line import EnrolmentError, HubLine
+from edge_agents.identity import Identity
 from edge_agents.node import Timing
 
 __all__ = ["AgentSettings", "DeviceSection", "SettingsError", "load"]
@@ -85,11 +87,28 @@ class OutboxSection(Section):
     resend_after_s: float = Field(5, ge=1, le=600, description="seconds between 1 and 600")
 
 
+class EnrolmentSection(Section):
+    """Where the certificate is renewed, which is `cert_file` of [mqtt]; `hub agent enrol` writes both."""
+
+    hub_url: str = Field(description="https://host[:port] of the hub that gave the certificate")
+
+    @field_validator("hub_url")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        try:
+            return HubLine(url).url
+        except EnrolmentError as error:
+            raise ValueError(str(error)) from None
+
+
 class AgentSettings(Section):
     """The whole file."""
 
     agent: AgentSection = Field(description="add a section [agent]")
     mqtt: MqttSection = Field(default_factory=MqttSection, description="a section [mqtt]")
+    enrolment: EnrolmentSection | None = Field(
+        None, description="a section [enrolment], or leave it out: run `hub agent enrol`"
+    )
     outbox: OutboxSection = Field(default_factory=OutboxSection, description="a section [outbox]")
     devices: list[DeviceSection] = Field(default_factory=list, description="sections [[devices]]")
 
@@ -99,12 +118,19 @@ class AgentSettings(Section):
         check_devices(devices)
         return devices
 
+    def identity(self) -> Identity | None:
+        """The identity that an enrolment gave this agent; None if it was never enrolled."""
+        file = self.mqtt.cert_file
+        return Identity(file.parent) if self.enrolment is not None and file is not None else None
+
     def mqtt_settings(self) -> MqttSettings:
         """What the connection needs, with the password read from its file."""
         section = self.mqtt
         password = section.password.get_secret_value() if section.password else None
         if section.password_file is not None:
             password = section.password_file.read_text(encoding="utf-8").strip()
+        identity = self.identity()
+        about = identity.about() if identity is not None else None
         return MqttSettings.from_url(
             section.url,
             username=section.username,
@@ -113,6 +139,7 @@ class AgentSettings(Section):
             cert_file=section.cert_file,
             key_file=section.key_file,
             keepalive_s=section.keepalive_s,
+            earliest_ms=about.begin_ms if about is not None else 0,
         )
 
     def timing(self) -> Timing:
