@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import importlib.util
 import logging
+import os
 import random
 import signal
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -22,6 +23,7 @@ from hub.accounts.standing import standing
 from hub.clock import now_ms, today
 from hub.control import ControlRole
 from hub.database import Database, migrate
+from hub.fleet.sending import Sender
 from hub.imports.sync import Sync
 from hub.organisation import service as organisation
 from hub.organisation.trees import Trees
@@ -73,6 +75,7 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
                 start("sources", partial(_sources(settings, database, control).run, stop))
                 start("roll-ups", partial(control.roll_up, settings, stop), grace_s=10)
                 start("audit", partial(control.watch_audit, settings, stop))
+                start("fleet", partial(_sender(settings, database, control).run, stop), grace_s=5)
             if web is not None and door is not None:
                 web.start_web(settings, database, door, start, closing, stop)
 
@@ -96,6 +99,13 @@ def _sources(settings: Settings, database: Database, control: ControlRole) -> Sy
         database, settings.data_dir, now_ms, today, rights, lambda: control.leading,
         private_addresses=settings.sync_private_addresses,
     )  # fmt: skip
+
+
+def _sender(settings: Settings, database: Database, control: ControlRole) -> Sender:
+    name = f"{settings.host_id}-control-{os.getpid()}"
+    scheme = "http" if settings.tls == "off" else "https"
+    url = settings.public_url or f"{scheme}://{settings.http_host}:{settings.http_port}"
+    return Sender(database, settings.mqtt_url, name, url.rstrip("/"), now_ms, lambda: control.leading)
 
 
 async def _fill_empty(database: Database) -> None:

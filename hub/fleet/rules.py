@@ -211,7 +211,7 @@ def judge(plan: Plan, members: Sequence[Member], stage: int, stage_ms: int, now_
     for `patience_s`, failed or lost contact. It goes on after that time when all but `abort_percent` are in
     step and in contact; until then it waits, for agents that are away as well.
     """
-    present = [each for each in members if each.stage == stage]
+    present = [each for each in members if each.stage == stage and each.state != "skipped"]
     final = stage >= len(plan.stages_percent) - 1
     after = Verdict("done") if final else Verdict("next")
     if not present:
