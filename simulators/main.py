@@ -1,5 +1,7 @@
 """`hub simulate`: schools that live a day and report it over MQTT, until stopped or for a while.
 
+`hub simulate room` is another one: devices that speak their protocols to a real agent (`simulators/rooms`).
+
 Exit codes: 0 ended as asked · 1 the broker was never reached, or the data directory is in use ·
 2 wrong arguments. The totals at the end can be compared with the hub's own counts.
 """
@@ -38,7 +40,9 @@ DONE, FAILED, WRONG = 0, 1, 2
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="hub simulate", description="Simulate schools that live a school day and report it over MQTT."
+        prog="hub simulate",
+        description="Simulate schools that live a school day and report it over MQTT. "
+        "`hub simulate room` runs devices on real sockets for a real agent instead.",
     )
     add = parser.add_argument
     add("--schools", type=int, default=24, metavar="N", help="how many of the province's schools [24]")
@@ -213,6 +217,10 @@ async def _run(options: Options) -> Simulation:
 
 def command(argv: list[str]) -> int:
     """Run `hub simulate` with these arguments; returns the exit code."""
+    if argv[:1] == ["room"]:
+        from simulators.rooms.main import command as room  # protocols and their libraries: only here
+
+        return room(argv[1:])
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as leave:

@@ -17,6 +17,9 @@ class Pc:
 
     password: str = "secret"  # noqa: S105 — of a simulated PC
     sessions: int = 0
+    load_percent: float = 25.0
+    memory_percent: float = 52.5
+    disk_percent: float = 61.0
     fault: Fault = ""
     port: int = 0
     told: list[str] = field(default_factory=list)
@@ -58,7 +61,8 @@ class Pc:
         if self.fault == "reset":
             process.channel.get_connection().abort()
             return
-        said = f"{self.sessions}\n4\n1.0\n52.5\n61\n"
+        busy = f"4\n{self.load_percent / 25:g}\n{self.memory_percent:g}\n{self.disk_percent:g}"
+        said = f"{self.sessions}\n{busy}\n"
         process.stdout.write({"garbage": "a b c d e\n", "half": said[:5]}.get(self.fault, said))
         process.exit(1 if self.fault == "failing" else 0)
 

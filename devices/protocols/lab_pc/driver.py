@@ -34,7 +34,7 @@ class PcDriver:
 
     async def poll(self) -> Mapping[str, Any]:
         """Whether it is on; with an account on it, also how busy it is and whether somebody is logged in."""
-        if self._ssh is None:
+        if self._ssh is None and self._options.presence == "ping":
             try:
                 await self._probe.demand()
             except UnreachableError:
@@ -75,6 +75,10 @@ class PcDriver:
 
     async def _without_ssh(self, error: UnreachableError) -> Mapping[str, Any]:
         if error.reason == "auth_failed":
+            raise error
+        if self._options.presence == "ssh":
+            if error.reason in ("refused", "timeout", "no_route"):
+                return {"Power": False, "Logged In": False}
             raise error
         try:
             await self._probe.demand()

@@ -33,11 +33,18 @@ class PcOptions(HostOptions):
     host_key: str | None = Field(
         None, description='the PC\'s public key as ssh-keyscan prints it, such as "ssh-ed25519 AAAA…"'
     )
+    presence: Literal["ping", "ssh"] = Field(
+        "ping",
+        description='"ping", or "ssh" where something else answers pings for a PC that is off, such as its '
+        "management controller; then it is on when SSH answers",
+    )
     answer_s: float = Field(2.0, ge=0.05, le=30, description="seconds between 0.05 and 30")
 
     @model_validator(mode="after")
     def _who_is_whom(self) -> PcOptions:
         if not self.username:
+            if self.presence == "ssh":
+                raise ValueError('presence = "ssh" needs an account; set username, or presence = "ping"')
             return self
         if self.key_file is None and self.password is None:
             raise ValueError("username needs a key_file (or a password); set one, or remove username")

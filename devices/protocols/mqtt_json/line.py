@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -86,13 +85,9 @@ class Line:
 
     async def leave(self, listener: Listener) -> None:
         """Hear no more; the last one closes the line."""
-        topics = self._listeners.pop(listener, ())
+        self._listeners.pop(listener, None)
         if self._listeners:
-            kept = {topic for other in self._listeners.values() for topic in other}
-            if self.failure is None and (gone := [topic for topic in topics if topic not in kept]):
-                with suppress(aiomqtt.MqttError):
-                    await self._client.unsubscribe(gone)
-            return
+            return  # what still comes on its topics is nobody's
         if _lines.get(self._key) is self:
             del _lines[self._key]
         self._task.cancel()
