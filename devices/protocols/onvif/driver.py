@@ -104,8 +104,8 @@ def _offset_s(clock: Any) -> int | None:
         utc = clock.UTCDateTime
         day, time = utc.Date, utc.Time
         there = datetime(
-            day.Year, day.Month, day.Day, time.Hour, time.Minute, min(59, time.Second), tzinfo=UTC
-        )
+            day.Year, day.Month, day.Day, time.Hour, time.Minute, min(59, time.Second), 500_000, tzinfo=UTC
+        )  # it tells whole seconds, so it is half of one later on average
     except (AttributeError, TypeError, ValueError):
         return None
     return round((there - datetime.now(UTC)).total_seconds())

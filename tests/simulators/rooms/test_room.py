@@ -99,7 +99,6 @@ async def test_every_kind_by_every_protocol_is_born_with_plausible_values(
         assert [(one.id, seen(hub, one.id), one.device.read()) for one in room.stands if not told(one)] == []
         births = {one.topic.device for one in hub.of("DBIRTH")}
         assert births == {entry.id for entry in room.entries()}
-        assert {one.topic.device for one in hub.of("DDEATH")} == set()
         for stand in room.stands:
             values = seen(hub, stand.id)
             known = [metric for metric in stand.kind.metrics if metric.name in values]
