@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base, Milliseconds
@@ -47,9 +47,9 @@ class CommandGroup(Base):
 class CommandRow(Base):
     """One command to one device, with its whole life; ids rise with time.
 
-    `patience_ms` is what is left to it once it is sent, within `expires_ms`; `before_ms` is the timestamp of
-    the metric's value that was known when it was sent; `done_ms` is when the device was heard to have been
-    asked without refusing.
+    `patience_ms` is what is left to it once it is sent, within `expires_ms`; `proves` says whether the device
+    tells what became of commands, and `before_ms` is the timestamp of the metric's value that was known, both
+    when it was sent; `done_ms` is when the device was heard to have been asked without refusing.
     """
 
     __tablename__ = "command"
@@ -87,6 +87,7 @@ class CommandRow(Base):
     done_ms: Mapped[Milliseconds | None]
     ended_ms: Mapped[Milliseconds | None]
     before_ms: Mapped[Milliseconds | None]
+    proves: Mapped[bool] = mapped_column(server_default=false())
     tries: Mapped[int] = mapped_column(server_default="0")
     observed: Mapped[Any] = mapped_column(Value, nullable=True)
 

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("done_ms", sa.BigInteger(), nullable=True),
         sa.Column("ended_ms", sa.BigInteger(), nullable=True),
         sa.Column("before_ms", sa.BigInteger(), nullable=True),
+        sa.Column("proves", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.Column("observed", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
