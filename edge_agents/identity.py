@@ -123,7 +123,7 @@ class Request:
 
 
 def write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file at once or not at all, durably; nobody may read it at any moment whom `mode` does not let."""
+    """Write a file at once or not at all, durably; at no moment may more read it than `mode` says."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

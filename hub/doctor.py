@@ -12,9 +12,13 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import URL, NullPool, create_engine, func, inspect, make_url, select
 
 from hub.broker import find_mosquitto, port_is_free
+from hub.certificates.authority import CA_FILE
 from hub.certificates.rules import WARN_DAYS, covers, days_left
-from hub.certificates.serving import address, files_of, leaf_of, read_pair, trusted
+from hub.certificates.serving import FOLDER, address, files_of, leaf_of, read_pair, trusted
 from hub.clock import now_ms
+from hub.enrolment.proof import BrokerVisit, list_end_ms
+from hub.enrolment.rules import crl_problem
+from hub.enrolment.signing import authority_of
 from hub.organisation.tables import Unit
 from hub.probes import http_problem, mqtt_problem
 from hub.settings import Settings, SettingsError
@@ -50,6 +54,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await asyncio.to_thread(_database, settings.database_url)
     if settings.tls != "off":
         yield await asyncio.to_thread(_certificate, settings, now_ms())
+    if settings.enrolment.broker_dir:
+        yield await _enrolment(settings, now_ms())
     yield await _web(settings)
 
 
@@ -121,6 +127,26 @@ def _certificate(settings: Settings, at_ms: int) -> Finding:
         names = ", ".join(sorted(leaf.names))
         return Finding(f"{place} is of {names}, not of {wanted}; set HUB_PUBLIC_URL or renew it", wrong=True)
     return Finding(f"{place} ends in {days} days and fits its key")
+
+
+async def _enrolment(settings: Settings, at_ms: int) -> Finding:
+    folder, private = Path(settings.enrolment.broker_dir), settings.data_dir / FOLDER
+    end_ms = list_end_ms(folder)
+    if not (private / CA_FILE).exists() or end_ms is None:
+        return Finding(
+            f"enrolment: {folder} has no files for the broker yet; `hub serve` makes them", wrong=True
+        )
+    if problem := crl_problem(end_ms, at_ms):
+        return Finding(f"enrolment: {problem}; is `hub serve --role web` running?", wrong=True)
+    try:
+        authority = await asyncio.to_thread(authority_of, private, at_ms)
+        problem = await BrokerVisit(settings, authority).problem(at_ms)
+    except (OSError, ValueError) as error:
+        problem = f"{private} cannot be read ({error}); run this as the hub's account"
+    if problem:
+        return Finding(f"enrolment: {problem}", wrong=True)
+    days = days_left(end_ms, at_ms)
+    return Finding(f"enrolment: the broker refuses what is revoked; its revocation list ends in {days} days")
 
 
 async def _web(settings: Settings) -> Finding:

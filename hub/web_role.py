@@ -31,6 +31,10 @@ from hub.audit import api as audit_api
 from hub.certificates import api as certificates_api
 from hub.certificates.door import Door, listen
 from hub.clock import now_ms, today
+from hub.commands import api as commands_api
+from hub.commands import groups_api
+from hub.commands.progress import Progress
+from hub.commands.sight import Interlocks
 from hub.database import Database
 from hub.enrolment import api as enrolment_api
 from hub.enrolment.broker_files import BrokerFiles
@@ -91,6 +95,8 @@ ROUTERS = (
     alarms_api.router,
     audit_api.router,
     tickets_api.router,
+    groups_api.router,
+    commands_api.router,
     live_api.router,
     schools_api.router,
     wall_api.router,
@@ -133,12 +139,12 @@ def start_web(
     start("picture", partial(picture.follow, settings.mqtt_url, f"{name}-picture"))
     start("organisation", partial(_organise, database, [walls, app.state.inventory], stop))
     start("traffic", app.state.traffic.run)
+    start("command progress", app.state.command_progress.run)
     start("walls", partial(walls.run, stop))
     start("imports", partial(app.state.imports.run, stop), grace_s=5)
     start("roll-up progress", partial(tell_progress, app.state.history, now_ms, stop))
-    if settings.enrolment.broker_dir:
-        broker_files = BrokerFiles(settings, database, now_ms)
-        start("broker files", partial(broker_files.run, stop), grace_s=5)
+    if app.state.broker_files is not None:
+        start("broker files", partial(app.state.broker_files.run, stop), grace_s=5)
     for loop, run in door.loops(app, stop).items():
         start(loop, run, grace_s=5)
     collect_rarely()
@@ -184,6 +190,9 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.picture = picture
     app.state.inventory = Inventory()
     picture.add_listener(app.state.inventory)
+    app.state.interlocks = Interlocks()
+    picture.add_listener(app.state.interlocks)
+    app.state.command_progress = Progress(settings.mqtt_url, f"{_name(settings)}-commands")
     app.state.statuses = StatusBoard(app.state.inventory)
     picture.add_listener(app.state.statuses)
     app.state.traffic = Traffic(settings.mqtt_url, f"{_name(settings)}-traffic", now_ms)
@@ -195,6 +204,10 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.walls.remember(WallMemory(app.state.telemetry, settings.data_dir))
     app.state.checks = [health.database_check(database), *_broker_checks(events, picture)]
     app.state.checks.append(_telemetry_check(app.state.telemetry))
+    app.state.broker_files = None
+    if settings.enrolment.broker_dir:
+        app.state.broker_files = BrokerFiles(settings, database, now_ms)
+        app.state.checks.append(_enrolment_check(app.state.broker_files))
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -238,6 +251,13 @@ def _telemetry_check(reader: TelemetryReader) -> health.Check:
         return await asyncio.to_thread(check_reader, reader)
 
     return health.Check("telemetry", telemetry)
+
+
+def _enrolment_check(files: BrokerFiles) -> health.Check:
+    async def enrolment() -> str:
+        return files.problem
+
+    return health.Check("enrolment", enrolment, needed=False)  # agents that are there stay, and so do pages
 
 
 async def _organise(database: Database, told: Sequence[Walls | Inventory], stop: asyncio.Event) -> None:

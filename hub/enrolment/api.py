@@ -18,7 +18,9 @@ from hub.certificates.authority import Authority, fingerprint
 from hub.certificates.rules import renewal_ms
 from hub.certificates.serving import FOLDER
 from hub.enrolment import rules, service
+from hub.enrolment.broker_files import BrokerFiles
 from hub.enrolment.schemas import (
+    BrokerOut,
     CertificateOut,
     CodeIn,
     CodeMade,
@@ -213,6 +215,20 @@ async def list_certificates(
         session, wanted, now_ms, before_id=before_id, limit=paging.limit + 1
     )
     return paging.page(found, lambda row: (row.id,), lambda row: _certificate(row, now_ms))
+
+
+@router.get("/broker")
+async def broker(who: Claimer, request: Request) -> BrokerOut:
+    """Tells whether the broker knows who may come and who no longer, and since when that is certain."""
+    files: BrokerFiles | None = request.app.state.broker_files
+    if files is None:
+        return BrokerOut(kept=False, problem="", revocation_list_end_ms=None, proven_ms=None)
+    return BrokerOut(
+        kept=True,
+        problem=files.problem,
+        revocation_list_end_ms=files.list_end_ms,
+        proven_ms=files.proven_ms or None,
+    )
 
 
 @router.post("/certificates/{serial}/revoke")

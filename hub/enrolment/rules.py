@@ -12,6 +12,9 @@ NODE_DAYS = 365
 """A box that was switched off over the whole summer still has a certificate, and renews it."""
 
 CRL_DAYS = 30
+CRL_WARN_DAYS = 20
+"""A list with less left was to be renewed days ago."""
+
 _CRL_RENEW_MS = 5 * DAY_MS
 
 
@@ -56,6 +59,16 @@ def crl_due(present: Crl | None, serials: Iterable[int], issuer_key: bytes, now_
     return ""
 
 
+def crl_problem(end_ms: int | None, now_ms: int) -> str:
+    """Says that the revocation list ends soon or has ended, "" if neither: then nobody gets in any more."""
+    if end_ms is None:
+        return "there is no revocation list, without which the broker does not start"
+    if end_ms <= now_ms:
+        return "the revocation list has ended: the broker lets nobody in"
+    days = (end_ms - now_ms) // DAY_MS
+    return f"the revocation list ends in {days} days and was not renewed" if days < CRL_WARN_DAYS else ""
+
+
 def crl_times_ms(present: Crl | None, now_ms: int) -> tuple[int, int]:
     """Gives begin and end of the next list: later than the one before by a second at least.
 
@@ -95,6 +108,7 @@ def listener(port: int, folder: str) -> str:
         [
             "# Written by the hub; changes are lost. Nodes prove who they are by certificate:",
             "# common name = user name = client id = node id.",
+            "# Before it stands: per_listener_settings true",
             f"listener {port}",
             f"cafile {folder}/ca.pem",
             f"certfile {folder}/broker.pem",

@@ -92,6 +92,15 @@ class CertificateOut(BaseModel):
     ended_ms: int | None
 
 
+class BrokerOut(BaseModel):
+    """What the broker knows. `kept`: this hub keeps its files; `problem`: what is wrong, and what to do."""
+
+    kept: bool
+    problem: str
+    revocation_list_end_ms: int | None
+    proven_ms: int | None
+
+
 class RevokeIn(_In):
     """Why a certificate is revoked."""
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from hub.certificates.authority import Authority, locked, milliseconds, moment, open_authority
+from hub.certificates.authority import Authority, locked, milliseconds, moment, open_authority, private_pem
 from hub.certificates.rules import DAY_MS
 from hub.enrolment.rules import NODE_DAYS, Crl
 from hub.enrolment.service import Issued
@@ -84,13 +84,12 @@ def issue(
     return certificate, issued
 
 
-def take_over_pem(authority: Authority, node: str, now_ms: int) -> bytes:
-    """Makes key and certificate by which the hub itself comes as a node, for ten minutes."""
+def node_pem(authority: Authority, node: str, now_ms: int, end_ms: int | None = None) -> bytes:
+    """Makes key and certificate by which the hub itself comes as a node, for ten minutes unless said."""
     key = ec.generate_private_key(ec.SECP256R1())
     usage = ExtendedKeyUsageOID.CLIENT_AUTH
-    certificate = authority.issue(key.public_key(), node, usage, now_ms, now_ms + _SHORT_LIVED_MS)
-    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, *form) + pem_of(certificate).encode()
+    certificate = authority.issue(key.public_key(), node, usage, now_ms, end_ms or now_ms + _SHORT_LIVED_MS)
+    return private_pem(key) + pem_of(certificate).encode()
 
 
 def sign_crl(authority: Authority, revoked: Mapping[str, int], times_ms: tuple[int, int]) -> bytes:

@@ -26,11 +26,12 @@ class Health(BaseModel):
 
 
 class CheckResult(BaseModel):
-    """What one check found; `detail` says why it is not ok."""
+    """What one check found; `detail` says why it is not ok. What is not `needed` may fail."""
 
     name: str
     ok: bool
     detail: str = ""
+    needed: bool = True
 
 
 class Readiness(BaseModel):
@@ -46,6 +47,7 @@ class Check:
 
     name: str
     run: Callable[[], Awaitable[str]]
+    needed: bool = True
 
 
 def database_check(database: Database) -> Check:
@@ -76,7 +78,7 @@ async def checked(request: Request) -> list[CheckResult]:
             wrong = await asyncio.wait_for(check.run(), CHECK_TIMEOUT_S)
         except TimeoutError:
             wrong = f"no answer within {CHECK_TIMEOUT_S:g} s"
-        return CheckResult(name=check.name, ok=not wrong, detail=wrong)
+        return CheckResult(name=check.name, ok=not wrong, detail=wrong, needed=check.needed)
 
     return list(await asyncio.gather(*map(result, checks)))
 
@@ -84,7 +86,7 @@ async def checked(request: Request) -> list[CheckResult]:
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(results: Annotated[list[CheckResult], Depends(checked)], response: Response) -> Readiness:
     """Says whether database, broker and ingest are there and fresh; 503 and the reason if not."""
-    ready = all(result.ok for result in results)
+    ready = all(result.ok or not result.needed for result in results)
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, checks=results)
 
