@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 
 from hub import web_role as composition
+from hub.broker import port_is_free
 from hub.broker import unused_port as find_unused_port
 from hub.certificates.authority import private_pem
 from hub.certificates.serving import FOLDER
@@ -160,14 +161,11 @@ async def rig(
     idle = subprocess.Popen(["/bin/sh", "-c", "trap : HUP; while :; do sleep 60 & wait; done"])
     try:
         deadline_s = time.monotonic() + 20
-        while True:
-            try:
-                await files.look()
-                break
-            except OSError:  # the broker is still on its way
-                assert process.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline_s
-                await asyncio.sleep(0.05)
+        while port_is_free("127.0.0.1", port):  # a signal before it listens would end it
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline_s
+            await asyncio.sleep(0.02)
+        await files.look()
         transport = httpx.ASGITransport(app, client=("10.0.0.9", 40_000))
         async with httpx.AsyncClient(transport=transport, base_url="https://hub.test") as client:
             yield Rig(client, app, files, folder, port, inner_port, idle, sorted(schools))
