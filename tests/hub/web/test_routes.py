@@ -13,6 +13,7 @@ from hub.web.access import permission, public
 
 PUBLIC = {
     "/api/v1/enrolment/ca.pem",
+    "/api/v1/packages/{version}/download",
     "POST /api/v1/enrolment",
     "POST /api/v1/enrolment/renew",
     "/healthz",
