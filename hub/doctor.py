@@ -141,8 +141,10 @@ async def _enrolment(settings: Settings, at_ms: int) -> Finding:
     try:
         authority = await asyncio.to_thread(authority_of, private, at_ms)
         problem = await BrokerVisit(settings, authority).problem(at_ms)
+    except PermissionError as error:
+        problem = f"{error.filename} cannot be read; run this as the hub's account"
     except (OSError, ValueError) as error:
-        problem = f"{private} cannot be read ({error}); run this as the hub's account"
+        problem = str(error)
     if problem:
         return Finding(f"enrolment: {problem}", wrong=True)
     days = days_left(end_ms, at_ms)

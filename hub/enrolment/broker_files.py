@@ -90,6 +90,8 @@ class BrokerFiles:
         if changed:
             self._told = False
         if not self._told:
+            # one that just begins reads everything, and a signal would end it
+            await visit.knock(self._now_ms())
             await self._reload()
             await self._until_known(visit)
             self._told = True

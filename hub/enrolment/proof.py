@@ -42,7 +42,10 @@ class BrokerVisit:
         return f"mqtts://{self._host}:{self._port}"
 
     async def come(self, name: str, key_and_certificate: bytes) -> str:
-        """Connects and goes again; gives why that was not possible, "" if it was."""
+        """Connects and goes again; gives why the broker refuses, "" if it does not.
+
+        Raises `OSError` for a broker that does not answer at all.
+        """
         context = ssl.create_default_context(cadata=self._authority.pem.decode())
         with tempfile.NamedTemporaryFile(dir=self._private) as file:  # private: 0600
             file.write(key_and_certificate)
@@ -59,13 +62,21 @@ class BrokerVisit:
                     await writer.drain()
                 finally:
                     writer.close()
-        except (OSError, EOFError) as error:  # TimeoutError and SSLError are among the first
+        except ConnectionRefusedError:
+            raise OSError(f"the broker at {self.place} does not run, or listens elsewhere") from None
+        except (ssl.SSLError, ConnectionError, EOFError) as error:
             return str(error) or type(error).__name__
+        except OSError as error:
+            raise OSError(f"the broker at {self.place} does not answer ({error or 'in time'})") from None
         return "" if answer == _WELCOME else f"it answers CONNECT with {answer.hex(' ')}"
 
+    async def knock(self, now_ms: int) -> str:
+        """Comes with a good certificate; gives and raises what `come` does."""
+        return await self.come(VISITOR, node_pem(self._authority, VISITOR, now_ms))
+
     async def problem(self, now_ms: int) -> str:
-        """Says what the broker has not taken in, "" if it knows everything."""
-        if why := await self.come(VISITOR, node_pem(self._authority, VISITOR, now_ms)):
+        """Says what the broker has not taken in, "" if it knows everything; raises `OSError` as `come` does."""
+        if why := await self.knock(now_ms):
             return f"the broker at {self.place} takes no certificate of this hub ({why})"
         if not await self.come(VISITOR, (self._private / REVOKED_FILE).read_bytes()):
             return (
