@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.standing import standing
 from hub.clock import now_ms, today
+from hub.commands.dispatching import Dispatcher
 from hub.control import ControlRole
 from hub.database import Database, migrate
 from hub.fleet.sending import Sender
@@ -76,6 +77,7 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
                 start("roll-ups", partial(control.roll_up, settings, stop), grace_s=10)
                 start("audit", partial(control.watch_audit, settings, stop))
                 start("fleet", partial(_sender(settings, database, control).run, stop), grace_s=5)
+                start("commands", partial(_dispatcher(settings, database, control).run, stop), grace_s=5)
             if web is not None and door is not None:
                 web.start_web(settings, database, door, start, closing, stop)
 
@@ -106,6 +108,11 @@ def _sender(settings: Settings, database: Database, control: ControlRole) -> Sen
     scheme = "http" if settings.tls == "off" else "https"
     url = settings.public_url or f"{scheme}://{settings.http_host}:{settings.http_port}"
     return Sender(database, settings.mqtt_url, name, url.rstrip("/"), now_ms, lambda: control.leading)
+
+
+def _dispatcher(settings: Settings, database: Database, control: ControlRole) -> Dispatcher:
+    name = f"{settings.host_id}-commands-{os.getpid()}"
+    return Dispatcher(database, settings.mqtt_url, name, now_ms, lambda: control.leading, control.hold)
 
 
 async def _fill_empty(database: Database) -> None:

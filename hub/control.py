@@ -13,12 +13,14 @@ from collections.abc import Callable
 from functools import partial
 
 from prometheus_client import Gauge
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts import service as accounts
 from hub.alarms import service as alarms
 from hub.assets.following import rooms_moved
 from hub.audit.watch import keep_watch
 from hub.clock import today
+from hub.commands import service as commands
 from hub.database import Database
 from hub.database.lease import give_up_lease, take_lease
 from hub.organisation import history
@@ -43,6 +45,7 @@ CLEAN_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
 KEEP_PRESENCE_MS = 400 * DAY_MS
 KEEP_ALARMS_MS = 400 * DAY_MS
+KEEP_COMMANDS_MS = 400 * DAY_MS
 KEEP_QUARANTINE_MS = 90 * DAY_MS
 
 
@@ -71,6 +74,12 @@ class ControlRole:
                 async with self._database.write() as session:
                     await give_up_lease(session, "control", self._holder)
 
+    async def hold(self, session: AsyncSession) -> bool:
+        """Renews the lease in somebody's transaction: two leaders cannot both commit what they do."""
+        if self.leading and not await take_lease(session, "control", self._holder, LEASE_MS):
+            self._lead(False)
+        return self.leading
+
     async def _step(self) -> None:
         # work is done in the transaction that renews the lease: two leaders cannot both commit
         async with self._database.write() as session:
@@ -94,6 +103,7 @@ class ControlRole:
                     quarantine_before_ms=now_ms - KEEP_QUARANTINE_MS,
                 )
                 await alarms.forget_closed(session, now_ms - KEEP_ALARMS_MS)
+                await commands.forget_old(session, now_ms - KEEP_COMMANDS_MS)
                 self._cleaned_ms = now_ms
 
     async def roll_up(self, settings: Settings, stop: asyncio.Event) -> None:

@@ -69,9 +69,9 @@ class Subject:
 class Alarm:
     """One alarm as the API, the live mirror and the event stream show it; times are UTC epoch ms.
 
-    `condition` is `high`, `low`, `state`, `stale`, `offline` or `school_down`; `metric` is empty for the
-    last two except that a school cut by its link names the link's metric. `raised_count` says how often it
-    rose; with `flapping_since_ms` it comes and goes, and whether it is so at this very moment is not said.
+    `condition` is `high`, `low`, `state`, `stale`, `drift`, `offline` or `school_down`; `metric` is empty for
+    the last two except that a school cut by its link names the link's metric. `raised_count` says how often
+    it rose; with `flapping_since_ms` it comes and goes, and whether it is so at this very moment is not said.
     A shelf that is over keeps its four fields; whether it is shelved now says `state` alone.
     """
 

@@ -17,7 +17,7 @@ INFINITY = math.inf
 
 
 class Side(StrEnum):
-    """On which side of its threshold a value is wrong; `offline` and `stale` know no value."""
+    """On which side of its threshold a value is wrong; `offline`, `stale`, `drift` know no threshold."""
 
     ABOVE = "above"
     BELOW = "below"
@@ -25,6 +25,7 @@ class Side(StrEnum):
     NOT_EQUALS = "not_equals"
     OFFLINE = "offline"
     STALE = "stale"
+    DRIFT = "drift"
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +96,7 @@ class Step(Timed):
 
 @dataclass(slots=True, eq=False)
 class Condition:
-    """One way to be wrong of one subject: `high`, `low`, `state`, `stale`, `offline`, `school_down`.
+    """One way to be wrong of one subject: `high`, `low`, `state`, `stale`, `drift`, `offline`, `school_down`.
 
     It has at most one alarm, whose severity is that of its worst active step. `ghost` marks a condition
     known only from an alarm that was open before a restart: active until it is heard of again. `began_ms` is

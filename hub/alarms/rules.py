@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from devices.kind import Metric, OfflineRule, Severity
+from devices.wire.datatypes import DataType
 from hub.alarms.alarm import EDGE_NODE, UPLINK, Alarm, AlarmChange, AlarmState, ChangeKind, Plain, Subject
 from hub.alarms.conditions import Side, Step, Watch, sides
 from hub.alarms.course import GRACE_MS, Course
@@ -19,6 +20,7 @@ from hub.alarms.ledger import acknowledged_state
 __all__ = ["GRACE_MS", "Alarm", "AlarmBook", "AlarmChange", "AlarmState", "ChangeKind", "Subject", "Watch"]
 
 STALE_TITLE = ("Số liệu cũ", "Stale data")
+DRIFT_TITLE = ("Khác với lệnh đã gửi", "Not as commanded")
 
 
 class AlarmBook:
@@ -126,6 +128,38 @@ class AlarmBook:
             at_ms = self._course.now_ms if since_ms is None else min(since_ms, self._course.now_ms)
             self._course.flip(condition.steps[0], at_ms, at_ms)
             self._course.settle(condition, self._course.now_ms)
+
+    def drift(
+        self,
+        subject: Subject,
+        metric: Metric,
+        wanted: Plain,
+        value: Plain,
+        since_ms: int | None,
+        now_ms: int,
+    ) -> None:
+        """Takes since when a metric's value is not the one that was commanded; None if it no longer is so."""
+        self._course.advance(now_ms)
+        condition = self._places.condition(subject, metric.name, "drift")
+        condition.subject = subject
+        if not condition.steps:
+            condition.definition = metric
+            step = Step(condition, Severity.MINOR, Side.DRIFT, wanted, 0.0, 0, 0, *DRIFT_TITLE)
+            self._course.attach(condition, [step])
+        step = condition.steps[0]
+        if step.violated is (since_ms is None):
+            step.threshold, condition.value = wanted, value
+            at_ms = self._course.now_ms if since_ms is None else min(since_ms, self._course.now_ms)
+            self._course.flip(step, at_ms, at_ms)
+            self._course.settle(condition, self._course.now_ms)
+
+    def end_drift(self, alarm: Alarm, now_ms: int) -> None:
+        """Takes that what an open alarm says of a drift is over."""
+        subject = Subject(alarm.school, alarm.room, alarm.node, alarm.device, alarm.kind)
+        unknown = Metric(
+            name=alarm.metric, datatype=DataType.Unknown, label_vi=alarm.metric, label_en=alarm.metric
+        )
+        self.drift(subject, unknown, alarm.limit, alarm.value, None, now_ms)
 
     def forget(self, subject: Subject, now_ms: int) -> None:
         """Drops a device (or a node) that was removed or claimed elsewhere and closes its alarms."""

@@ -58,6 +58,25 @@ def old(metric: Metric) -> tuple[str, str]:
     )
 
 
+def drifted(metric: Metric, wanted: Plain, value: Plain) -> tuple[str, str]:
+    """`Nguồn: đã yêu cầu Bật, đang là Tắt` and the same in English."""
+    asked, now = _named(metric, wanted), _named(metric, value)
+    return (
+        f"{metric.label_vi}: đã yêu cầu {asked[0]}, đang là {now[0]}",
+        f"{metric.label_en}: {asked[1]} was asked for, {now[1]} is observed",
+    )
+
+
+def _named(metric: Metric, value: Plain) -> tuple[str, str]:
+    named = (metric.states or {}).get(value) if isinstance(value, int | str) else None
+    if named:
+        return named
+    if isinstance(value, bool):
+        return ("bật", "on") if value else ("tắt", "off")
+    tail = f" {metric.unit}" if metric.unit and value is not None else ""
+    return number(value, metric.decimals, "vi") + tail, number(value, metric.decimals, "en") + tail
+
+
 def sentence(text: str) -> str:
     """The same with a capital letter."""
     return text[:1].upper() + text[1:]
@@ -73,6 +92,8 @@ def said(condition: Condition, step: Step) -> dict[str, Plain]:
         vi, en = old(metric)
         return {"title_vi": step.title_vi, "title_en": step.title_en, "detail_vi": vi, "detail_en": en,
                 "value": None, "limit": step.threshold, "unit": "s"}  # fmt: skip
+    elif step.side is Side.DRIFT:
+        vi, en = drifted(metric, step.threshold, condition.value)
     elif step.side in (Side.ABOVE, Side.BELOW):
         vi, en = measured(condition.value, metric.unit, step.threshold, metric.decimals)
     else:

@@ -12,7 +12,13 @@ CommandState = Literal[
 BatchState = Literal["running", "done", "aborted", "cancelled"]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
-Sent = bool | int | float | Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
+Whole = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Sent = (
+    bool
+    | Whole
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
+)
 
 
 class _In(BaseModel):
@@ -156,6 +162,12 @@ class SceneChange(_In):
     name_vi: Word | None = None
     name_en: Word | None = None
     steps: Annotated[list[SceneStep], Field(min_length=1, max_length=30)] | None = None
+
+
+class SceneRun(_In):
+    """The same `client_id` again does the scene once."""
+
+    client_id: ClientId | None = None
 
 
 class SceneOut(BaseModel):

@@ -64,6 +64,8 @@ class Requests:
                 await self._alarms_changed([str(one) for one in ids] if isinstance(ids, list) else [])
             elif topic == "hub/changed/registry":
                 await self._take_decisions()
+            elif topic == "hub/request/drift":
+                self._drifts(request.get("drifting"))
             elif topic == "hub/request/quarantine-replay":
                 ids = request.get("ids")
                 await self._replay(
@@ -73,6 +75,32 @@ class Requests:
     async def _alarms_changed(self, ids: list[str]) -> None:
         for alarm in await self._records.alarms(ids):
             self._book.follow(alarm, self._now_ms())
+
+    def _drifts(self, said: object) -> None:
+        """Take everything that is otherwise than commanded; what is not named is so no longer."""
+        if not isinstance(said, list):
+            return
+        now_ms, standing = self._now_ms(), set()
+        for one in said:
+            device = self._directory.find(one) if isinstance(one, dict) else None
+            if device is None or device.kind is None or not isinstance(one.get("since_ms"), int):
+                continue
+            slot = device.slots.get(str(one.get("metric")))
+            metric = device.kind.metric(slot.name) if slot is not None else None
+            if slot is None or metric is None:
+                continue
+            subject = self._directory.subject(device)
+            standing.add((subject.school, subject.node, subject.device, metric.name))
+            self._book.drift(subject, metric, one.get("wanted"), slot.value, one["since_ms"], now_ms)
+        drifts = [
+            alarm
+            for alarm in self._book.open().values()
+            if alarm.condition == "drift" and alarm.returned_ms is None
+        ]
+        own = {node.id for node in self._directory.nodes.values()} if drifts else set()
+        for alarm in drifts:  # other workers look after the alarms of their nodes
+            if alarm.node in own and (alarm.school, alarm.node, alarm.device, alarm.metric) not in standing:
+                self._book.end_drift(alarm, now_ms)
 
     async def follow_organisation(self) -> None:
         """Look again now and then: schools begin and end with the days, and are added by people."""

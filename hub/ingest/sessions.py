@@ -80,6 +80,11 @@ class Directory:
             self.claim(node)
         return device
 
+    def find(self, named: Mapping[str, object]) -> Device | None:
+        """Return a known device by its `group`, `node` and `device`."""
+        node = self.nodes.get(f"{named.get('group')}/{named.get('node')}")
+        return node.devices.get(str(named.get("device"))) if node is not None else None
+
     def claim(self, node: Node) -> None:
         """Decide whose the node is: a person's claim, or else a school whose code is the node's group."""
         found = self.claims.get((node.group, node.id))
