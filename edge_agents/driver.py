@@ -17,6 +17,8 @@ from typing import Any, Protocol
 from devices.kind import DeviceKind
 from devices.protocols.failures import RefusedError
 from devices.simulation import UnreachableError
+from edge_agents.commanding import DEVICE_REFUSED, NOT_ALLOWED, State
+from edge_agents.executing import Commands, Write
 from edge_agents.node import Node
 from edge_agents.rules import Backoff
 
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 BEAT_S = 0.1
 WRITES_MOST = 32
 """Commands that may wait for one device; a device that is not there must not collect a day's worth."""
+EAGER_POLLS, EAGER_S = 3, 0.7
+"""After a command the device is polled at once and a few times soon: many obey only after a moment."""
 
 
 class Driver(Protocol):
@@ -60,6 +64,7 @@ class PolledDevice:
         poll_s: float = 10,
         timeout_s: float = 5,
         rng: random.Random | None = None,
+        commands: Commands | None = None,
     ) -> None:
         self.device_id = device_id
         self.rejected_writes = 0
@@ -68,19 +73,29 @@ class PolledDevice:
         self._poll_s = poll_s
         self._timeout_s = timeout_s
         self._rng = rng or random.Random()
-        self._commands = {command.metric: command for command in kind.commands}
-        self._writes: deque[tuple[str, Any]] = deque()
+        self._allowed = kind.commands
+        self._commands = commands
+        self._writes: deque[Write] = deque()
+        self._eager = 0
         self._wake = asyncio.Event()
 
+    def put(self, write: Write, *, first: bool = False) -> bool:
+        """Queue a write; False if too many wait. One that comes first is never too many."""
+        if first:
+            self._writes.appendleft(write)
+        elif len(self._writes) >= WRITES_MOST:
+            return False
+        else:
+            self._writes.append(write)
+        self._wake.set()
+        return True
+
     def write(self, metric: str, value: Any) -> None:
-        """Take a command; what the kind does not allow is counted in `rejected_writes` and dropped."""
-        command = self._commands.get(metric)
-        if command is None or not command.accepts(value) or len(self._writes) >= WRITES_MOST:
+        """Take a command of nobody in particular; what is not done is counted in `rejected_writes`."""
+        allowed = any(one.metric == metric and one.accepts(value) for one in self._allowed)
+        if not (allowed and self.put(Write(metric, value, lambda: True, lambda state, detail: None))):
             self.rejected_writes += 1
             log.warning("%s: command %s = %r not taken", self.device_id, metric, value)
-            return
-        self._writes.append((metric, value))
-        self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Connect, poll, obey; after a failure say why, wait and begin again."""
@@ -103,41 +118,72 @@ class PolledDevice:
                 if reason == "protocol_error":
                     log.warning("%s: driver failed", self.device_id, exc_info=error)
                 self._node.device_dead(self.device_id, reason)
+                self._fail_what_waits(reason)
             finally:
                 await self._close()
-            self.rejected_writes += len(self._writes)
-            self._writes.clear()  # a command is for now, not for whenever the device is back
-            await _sleep(0.05 + backoff.next_s(self._rng), stop)
+            if not stop.is_set():  # a command is reason enough to try again at once
+                await self._rest(0.05 + backoff.next_s(self._rng), stop)
 
     async def _poll_until(self, stop: asyncio.Event, backoff: Backoff) -> None:
         while not stop.is_set():
             async with asyncio.timeout(self._timeout_s):
                 values = await self._driver.poll()
+            if self._commands is not None:
+                values = self._commands.seen(self.device_id, values)
             self._node.observe(self.device_id, values)
             backoff.reset()
             await self._until_next_poll(stop)
-            if self._writes:
-                await self._write(*self._writes.popleft())
+            if self._writes and not stop.is_set():
+                await self._write(self._writes.popleft())
 
-    async def _write(self, metric: str, value: Any) -> None:
+    async def _write(self, write: Write) -> None:
+        if not write.begin():
+            return
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._driver.write(metric, value)
+                await self._driver.write(write.metric, write.value)
         except RefusedError as error:  # it answered: what it will not do is no reason to call it dead
-            self.rejected_writes += 1
-            log.warning("%s: command %s = %r refused: %s", self.device_id, metric, value, error)
+            self._refused(write, DEVICE_REFUSED, error)
+        except KeyError as error:  # the driver has no way to say it
+            self._refused(write, NOT_ALLOWED, error)
+        except Exception as error:
+            write.ended(State.FAILED, reason_of(error))
+            raise
+        else:
+            self._eager = EAGER_POLLS
+            write.ended(State.DONE, "")
+
+    def _refused(self, write: Write, detail: str, error: Exception) -> None:
+        self.rejected_writes += 1
+        log.warning("%s: command %s = %r refused: %s", self.device_id, write.metric, write.value, error)
+        write.ended(State.REFUSED, detail)
+
+    def _fail_what_waits(self, reason: str) -> None:
+        waiting, self._writes = self._writes, deque()  # for now, not for whenever the device is back
+        self.rejected_writes += len(waiting)
+        for write in waiting:
+            if write.begin():
+                write.ended(State.FAILED, reason)
 
     async def _until_next_poll(self, stop: asyncio.Event) -> None:
         """Wait for the next poll; a command or the end cuts it short. A timer is cheaper than two tasks."""
+        # ±10 %: devices configured alike are not polled in step; but in beats, so that the agent, its disk
+        # and its line wake up once for several of them
+        poll_s = self._poll_s
+        if self._eager:
+            self._eager, poll_s = self._eager - 1, min(poll_s, EAGER_S)
+        beat_s = min(BEAT_S, poll_s / 4)
+        due_s = asyncio.get_running_loop().time() + poll_s * self._rng.uniform(0.9, 1.1)
+        await self._rest_until(round(due_s / beat_s) * beat_s, stop)
+
+    async def _rest(self, seconds: float, stop: asyncio.Event) -> None:
+        await self._rest_until(asyncio.get_running_loop().time() + seconds, stop)
+
+    async def _rest_until(self, at_s: float, stop: asyncio.Event) -> None:
         self._wake.clear()
         if self._writes or stop.is_set():
             return
-        # ±10 %: devices configured alike are not polled in step; but in beats, so that the agent, its disk
-        # and its line wake up once for several of them
-        loop = asyncio.get_running_loop()
-        due_s = loop.time() + self._poll_s * self._rng.uniform(0.9, 1.1)
-        beat_s = min(BEAT_S, self._poll_s / 4)
-        timer = loop.call_at(round(due_s / beat_s) * beat_s, self._wake.set)
+        timer = asyncio.get_running_loop().call_at(at_s, self._wake.set)
         try:
             await self._wake.wait()
         finally:
@@ -162,11 +208,3 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN):
         return "no_route"
     return "protocol_error"
-
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass

@@ -112,7 +112,7 @@ class Ledger:
         self.damaged_rows = 0
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
-            with _damage_noticed():
+            with damage_noticed():
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(SCHEMA)
@@ -131,7 +131,7 @@ class Ledger:
 
     def nodes(self) -> list[NodeRow]:
         """All nodes in the file."""
-        with _damage_noticed():
+        with damage_noticed():
             rows = self._db.execute(
                 "SELECT id, name, epoch, position, stored, lost, dropped, bd_seq FROM node"
             )
@@ -178,7 +178,7 @@ class Ledger:
     def read(self, node: int, first: int, last: int) -> list[Entry]:
         """Held payloads in [first, last]; a row with a wrong checksum comes back as a tombstone."""
         result = []
-        with _damage_noticed():
+        with damage_noticed():
             for row in self._db.execute(SELECT_ENTRIES, (node, first, last)):
                 entry = _entry(*row)
                 if entry is None:
@@ -274,7 +274,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _damage_noticed():
+        with damage_noticed():
             self._still_there()
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -296,7 +296,8 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def _damage_noticed() -> Iterator[None]:
+def damage_noticed() -> Iterator[None]:
+    """Tell damage of a file from a disk that refuses: raises LedgerDamagedError for the former."""
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 
+from devices.wire.commands import AGENT_REQUEST, COMMAND_EXPIRES, COMMAND_ID
 from devices.wire.payloads import REBIRTH, Payload, PayloadError, decode_payload, parse_state
 from devices.wire.topics import MessageType, Topic, TopicError, parse_topic
+from edge_agents.commanding import Order, left_ms
 from edge_agents.encoding import EPOCH, STORED
 from edge_agents.outbox import Answer
 
@@ -66,13 +68,29 @@ class Listener:
             if self.node.outbox.acknowledge(epoch, stored) is Answer.FORGOTTEN:
                 self.on_stored()
 
-    def _device_command(self, device: str, payload: Payload) -> None:
-        for written in payload.metrics:
-            known = device in self.node.devices and None not in (written.name, written.value)
-            if known and self.node.on_write is not None:
-                self.node.on_write(device, str(written.name), written.value)
+        if isinstance(request := values.get(AGENT_REQUEST), str):
+            if self.node.on_request is not None:
+                self.node.on_request(request, payload.ts_ms)
             else:
                 self.node.counters.commands_rejected += 1
+
+    def _device_command(self, device: str, payload: Payload) -> None:
+        about = {one.name: one.value for one in payload.metrics if one.name in (COMMAND_ID, COMMAND_EXPIRES)}
+        written = [one for one in payload.metrics if one.name not in about]
+        id_, node = about.get(COMMAND_ID), self.node
+        if id_ and (len(written) != 1 or not isinstance(id_, str)):  # an id stands for one write
+            node.counters.commands_rejected += 1
+            return
+        for one in written:
+            if device not in node.devices or None in (one.name, one.value):
+                node.counters.commands_rejected += 1
+            elif id_ and node.on_order is not None:
+                left = left_ms(about.get(COMMAND_EXPIRES), payload.ts_ms)
+                node.on_order(Order(device, str(one.name), one.value, id_, left))
+            elif not id_ and node.on_write is not None:
+                node.on_write(device, str(one.name), one.value)
+            else:
+                node.counters.commands_rejected += 1
 
     def _host_state(self, data: bytes, *, is_retained: bool) -> None:
         state, host = parse_state(data), self.node.host

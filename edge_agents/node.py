@@ -20,20 +20,21 @@ from typing import Any
 
 import aiomqtt
 
-from devices.kind import DeviceKind, Metric
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType, Topic
 from edge_agents.clock import Steps
+from edge_agents.commanding import Order
 from edge_agents.connection import MqttSettings
+from edge_agents.declared import Counters, Device, DeviceDescription, HostView, Timing
 from edge_agents.encoding import data_body, fact_body, moved
 from edge_agents.outbox import Outbox
-from edge_agents.rules import Backoff, Change, Columns, Reported
+from edge_agents.rules import Backoff, Change
 from edge_agents.session import Control, Session, cancelled
 
-log = logging.getLogger(__name__)
+__all__ = ["Counters", "Device", "DeviceDescription", "HostView", "Node", "Timing", "utc_ms"]
 
-_shared_columns: dict[int, tuple[tuple[Metric, ...], Columns]] = {}
+log = logging.getLogger(__name__)
 
 
 def utc_ms() -> int:
@@ -41,82 +42,11 @@ def utc_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceDescription:
-    """A device as its birth declares it; `room` is a room code, `-` for the whole school.
-
-    `room_type` says what the room is used for, such as `computer_lab`; empty where nobody knows.
-    """
-
-    id: str
-    kind: str
-    room: str
-    metrics: tuple[Metric, ...]
-    name: str = ""
-    room_type: str = ""
-
-    @classmethod
-    def of(
-        cls, kind: DeviceKind, device_id: str, *, room: str, name: str = "", room_type: str = ""
-    ) -> DeviceDescription:
-        """A device of a known kind."""
-        return cls(device_id, kind.id, room, kind.metrics, name, room_type)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """When a node sends what nobody asked for. Rates are payloads a second, times are seconds."""
-
-    heartbeat_s: float = 30
-    backlog_per_s: float = 200
-    backlog_jitter_s: float = 3
-    resend_after_s: float = 5
-    answer_wait_s: float = 30
-    """How long new data waits in a new session for the hub to say that this outbox is no old copy."""
-    host_jitter_s: float = 2
-    reconnect_first_s: float = 1
-    reconnect_longest_s: float = 30
-
-
-@dataclass(slots=True)
-class Counters:
-    """What a node did since it was made."""
-
-    sessions: int = 0
-    births: int = 0
-    sent: int = 0
-    sent_again: int = 0
-    answers: int = 0
-    commands_rejected: int = 0
-    values_refused: int = 0
-    clock_steps: int = 0
-    shown: int = 0
-
-
-class Device:
-    """What a node knows of one of its devices."""
-
-    __slots__ = ("alive", "announced", "description", "reason", "reported")
-
-    def __init__(self, description: DeviceDescription) -> None:
-        self.description = description
-        self.reported = Reported(_columns(description.metrics))
-        self.alive = True
-        self.announced = False
-        self.reason = ""
-
-
-@dataclass(slots=True)
-class HostView:
-    """What STATE said last about the primary host; `online` None: nothing yet."""
-
-    online: bool | None = None
-    ts_ms: int = -1
-
-
 @dataclass(slots=True, eq=False)
 class Node:
     """One edge node; see the module's text. `on_write(device, metric, value)` gets the commands.
+
+    `on_order` gets those that have an id, `on_request(text, sent_ms)` what the agent itself is asked for.
 
     `simulated`, `clock_offset_ms` (school time minus real time at an instant) and `clock_factor` (how fast
     school time passes) are only declared; metric times are the caller's. With `history` what is observed
@@ -136,6 +66,8 @@ class Node:
     software: str = "smart-classroom-agent"
     timing: Timing = field(default_factory=Timing)
     on_write: Callable[[str, str, Any], None] | None = None
+    on_order: Callable[[Order], None] | None = None
+    on_request: Callable[[str, int | None], None] | None = None
     on_accepted: Callable[[Device, Sequence[Change]], None] | None = None
     now_ms: Callable[[], int] = utc_ms
     steady_ms: Callable[[], int] | None = None
@@ -174,26 +106,43 @@ class Node:
         A device that was dead is born again. Raises KeyError for a device that was not declared.
         """
         device = self.devices[device_id]
-        self._look_at_clock()
-        changes = device.reported.changes(values, self.now_ms() if ts_ms is None else ts_ms)
-        position = None
-        body = b""
-        if changes:
-            body = data_body(device.reported.columns, changes, is_history=self.history)
-            position = self.outbox.append(device_id, body)
-            if position is None:
-                self.counters.values_refused += len(changes)
-                if self.session is not None:
-                    self.session.show(device_id, body)
-            else:
-                device.reported.accept(changes)
-                if self.on_accepted is not None:
-                    self.on_accepted(device, changes)
         if not device.alive:
             device.alive = True
             if self.session is not None:
                 self.session.queue_control(Control.BIRTH, device_id)
-        if position is not None and self.session is not None:
+        return self._take(device, values, ts_ms)
+
+    def note(self, device_id: str, values: Mapping[str, Any]) -> int | None:
+        """Take what the agent itself says of a device, such as the fate of a command: a dead one stays dead.
+
+        Of a dead one it is history as data, and shown beside. Raises KeyError for an undeclared device.
+        """
+        device = self.devices[device_id]
+        position = self._take(device, values, None)
+        if position is not None and not device.alive and self.session is not None:
+            reported = device.reported
+            places = [reported.columns.by_name[name] for name in values]
+            shown = [(place, reported.last[place], reported.last_ts[place]) for place in places]
+            self.session.show(device_id, data_body(reported.columns, shown))
+        return position
+
+    def _take(self, device: Device, values: Mapping[str, Any], ts_ms: int | None) -> int | None:
+        self._look_at_clock()
+        device_id = device.description.id
+        changes = device.reported.changes(values, self.now_ms() if ts_ms is None else ts_ms)
+        if not changes:
+            return None
+        body = data_body(device.reported.columns, changes, is_history=self.history or not device.alive)
+        position = self.outbox.append(device_id, body)
+        if position is None:
+            self.counters.values_refused += len(changes)
+            if self.session is not None:
+                self.session.show(device_id, body)
+            return None
+        device.reported.accept(changes)
+        if self.on_accepted is not None:
+            self.on_accepted(device, changes)
+        if self.session is not None:
             self.session.queue_live(position, device_id, body)
         return position
 
@@ -298,11 +247,3 @@ class Node:
         self._steps.forget(self.outbox.position)
         if self.session is not None:
             self.session.new_epoch()
-
-
-def _columns(metrics: tuple[Metric, ...]) -> Columns:
-    # one table a kind, not one a device: a province has 50 000 devices of five kinds
-    shared = _shared_columns.get(id(metrics))
-    if shared is None:
-        shared = _shared_columns[id(metrics)] = (metrics, Columns(metrics))
-    return shared[1]
