@@ -96,10 +96,6 @@ class Configuration(Section):
         check_devices(devices or [])
         return devices
 
-    def content(self) -> dict[str, Any]:
-        """As it is kept, hashed and sent: what was left out is not there."""
-        return self.model_dump(mode="json", exclude_unset=True)
-
 
 @dataclass(frozen=True, slots=True)
 class Wrong:

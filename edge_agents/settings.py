@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
+from devices.packages import is_public_key
 from devices.sections import (
     ID_FIX,
     DeviceSection,
@@ -101,6 +102,26 @@ class EnrolmentSection(Section):
             raise ValueError(str(error)) from None
 
 
+class UpdateSection(Section):
+    """Whose packages this agent takes, and how long it tries what was changed from afar."""
+
+    public_keys: list[str] = Field(
+        default_factory=list, description="public keys of `hub package key`; without one nothing is taken"
+    )
+    ca_file: Path | None = Field(
+        None, description="a readable PEM file with the hub's authority; else that of [mqtt] counts"
+    )
+    max_mib: int = Field(200, ge=1, le=200, description="mebibytes between 1 and 200")
+    probation_s: float = Field(300, ge=1, le=86_400, description="seconds between 1 and 86400")
+
+    @field_validator("public_keys")
+    @classmethod
+    def _are_keys(cls, keys: list[str]) -> list[str]:
+        if any(not is_public_key(key) for key in keys):
+            raise ValueError("one is no public key")
+        return keys
+
+
 class AgentSettings(Section):
     """The whole file."""
 
@@ -110,6 +131,7 @@ class AgentSettings(Section):
         None, description="a section [enrolment], or leave it out: run `hub agent enrol`"
     )
     outbox: OutboxSection = Field(default_factory=OutboxSection, description="a section [outbox]")
+    update: UpdateSection = Field(default_factory=UpdateSection, description="a section [update]")
     devices: list[DeviceSection] = Field(default_factory=list, description="sections [[devices]]")
 
     @field_validator("devices")
