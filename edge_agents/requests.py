@@ -65,10 +65,10 @@ class Requests:
             record.id for record in self._journal.records() if record.fields
         )
         self._again = 0
+        node.tell("Agent/Version", DataType.String, version)
         for name, (datatype, value) in FACTS.items():
             if name not in node.facts:
                 node.tell(name, datatype, value)
-        node.tell("Agent/Version", DataType.String, version)
         node.on_request = self.take
 
     def register(self, kind: str, answer: Answer, *, patience_s: float = PATIENCE_S) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,15 +11,19 @@ from typing import Any
 import aiomqtt
 
 from devices.kind import UnreachableError
+from devices.protocols.failures import RefusedError
+from edge_agents.command_journal import MemoryJournal
+from edge_agents.commanding import DEVICE_REFUSED, NOT_ALLOWED, State
 from edge_agents.connection import MqttSettings
-from edge_agents.node import Device, DeviceDescription, Node, Timing
+from edge_agents.day_plan import DayPlan
+from edge_agents.executing import Commands, Write
+from edge_agents.node import Device, DeviceDescription, Node, Timing, utc_ms
 from edge_agents.outbox import OutboxFile
+from edge_agents.requests import Requests
 from edge_agents.rules import Change
 from simulators.clock import SchoolClock
 from simulators.recording import Recorder
 from simulators.school import LivingSchool
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -76,14 +79,17 @@ class SchoolLink:
             history=clock.is_stamped,
             software="smart-classroom-simulator",
             timing=timing,
-            on_write=self._write,
         )
+        self.commands = Commands(self.node, MemoryJournal())
+        requests = Requests(self.node, self.commands, version="simulator")
+        self.plan = DayPlan(self.node, self.commands, requests)
         for each in plan.devices:
             kind = school.devices[each.device].kind
             room_type = plan.room_type(each.room)
             self.node.declare(
                 DeviceDescription.of(kind, each.device, room=each.room, name=each.name, room_type=room_type)
             )
+            self.commands.add(each.device, kind, each.room, SchoolDevice(self, each.device))
         self.first_position = self.node.outbox.position
 
     def record(self, recorder: Recorder) -> None:
@@ -99,7 +105,8 @@ class SchoolLink:
     def report(self, device: str, values: Mapping[str, Any], now_ms: int) -> bool:
         """Hand values to the node; a device that was gone is born again. False if the outbox refuses."""
         ts_ms = self._clock.school_ms(now_ms) if self._clock.is_stamped else now_ms
-        return self.node.observe(device, values, ts_ms) is not None or not values
+        seen = self.commands.seen(device, values)
+        return self.node.observe(device, seen, ts_ms) is not None or not values
 
     def gone(self, device: str, reason: str) -> None:
         """Say that a device does not answer any more."""
@@ -119,9 +126,35 @@ class SchoolLink:
         if not self.line.fibre.whole and self.node.session is not None:
             self.line.fibre.sever()
 
-    def _write(self, device: str, metric: str, value: Any) -> None:
-        """Obey a command as the real device would: what cannot be written stays as it is."""
+    def obey(self, device: str, write: Write) -> None:
+        """Carry a command out as the real device would: what cannot be written stays as it is."""
+        if not write.begin():
+            return
         try:
-            self._school.devices[device].simulated.write(metric, value)
-        except (KeyError, UnreachableError) as refused:
-            log.info("%s/%s refuses %s: %s", self._school.plan.node, device, metric, refused)
+            observed = self._school.obey(device, write.metric, write.value)
+        except UnreachableError as error:
+            write.ended(State.FAILED, error.reason)
+            return
+        except RefusedError:
+            write.ended(State.REFUSED, DEVICE_REFUSED)
+            return
+        except KeyError:
+            write.ended(State.REFUSED, NOT_ALLOWED)
+            return
+        write.ended(State.DONE, "")
+        if observed is not None and observed.values is not None:
+            if not self.report(device, observed.values, utc_ms()):
+                self._school.devices[device].forget(observed.values)
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolDevice:
+    """A simulated device as a command sees it: it obeys at once."""
+
+    link: SchoolLink
+    id: str
+
+    def put(self, write: Write, *, first: bool = False) -> bool:
+        """Obey; nothing waits."""
+        self.link.obey(self.id, write)
+        return True

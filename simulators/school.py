@@ -140,6 +140,7 @@ class LivingSchool:
             for room, here in self._by_room.items()
         }
         self._seed = seed
+        self._felt: dict[str, RoomConditions] = {}
         self._rooms: dict[str, RoomTraits] = {room.code: room for room in plan.rooms}
         self._dark: Counter[str] = Counter()
         self._crowded: Counter[str] = Counter()
@@ -152,6 +153,7 @@ class LivingSchool:
         for room, felt in self._conditions(moment, weather):
             for mover in self._movers.get(room, ()):
                 felt = mover.simulated.affect(felt)
+            self._felt[room] = felt
             for device in self._by_room.get(room, ()):
                 device.simulated.step(felt, dt_s)
 
@@ -191,6 +193,17 @@ class LivingSchool:
                 for device in self.devices.values():
                     device.age(self._lived_s)
         return [seen for device in self.devices.values() if (seen := device.poll()) is not None]
+
+    def obey(self, device_id: str, metric: str, value: Any) -> Observation | None:
+        """Let a device obey at once; returns what can be seen of it, None if that is nothing new.
+
+        Raises what the simulation raises: KeyError, RefusedError, UnreachableError.
+        """
+        device = self.devices[device_id]
+        device.simulated.write(metric, value)
+        if (felt := self._felt.get(device.plan.room)) is not None:
+            device.simulated.step(felt, 0.0)
+        return device.poll()
 
     def strike(
         self, fault: FaultKind, rooms: Sequence[str], kind: str = "", detail: str = "", *, begins: bool = True
