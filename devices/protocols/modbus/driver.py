@@ -6,6 +6,7 @@ Source: MODBUS Application Protocol 1.1b3, MODBUS Messaging on TCP/IP 1.0b.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from devices.protocols.modbus.options import ModbusOptions, Register
 from devices.protocols.modbus.plan import Request, read_from, requests_for, value_of, words_for
 from devices.simulation import UnreachableError
 
+# it writes every byte that it does not understand into the log: a line that babbles would fill the disk
+logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 GAP = 16
 """Unused addresses that are cheaper to read over than to ask around."""
 _BY_CODE = {0x0A: "no_route", 0x0B: "unplugged"}

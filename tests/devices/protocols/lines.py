@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 from collections.abc import Awaitable, Set
@@ -63,13 +64,24 @@ async def survives(driver: Driver, server: Served, fault: LineFault, reasons: Se
     assert await polled(driver) in reasons
     await driver.close()
     server.fault = None
-    assert await polled(driver) == "fine"
+    await heals(driver)
     server.fault = fault
     assert await reason(driver.poll()) in reasons, "also in the middle of a session"
     await driver.close()
     server.fault = None
-    assert await polled(driver) == "fine"
+    await heals(driver)
     await driver.close()
+
+
+async def heals(driver: Driver) -> None:
+    """The driver works again, tried as an agent does: a slow machine may need more than one attempt."""
+    said = ""
+    for _ in range(100):
+        if (said := await polled(driver)) == "fine":
+            return
+        await driver.close()
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"it did not heal: {said}")
 
 
 def free_port() -> int:

@@ -5,18 +5,17 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from aionut import AIONUTClient, NUTError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.kind import RoomConditions, kind
 from devices.protocols.failures import RefusedError
 from devices.protocols.nut.driver import values_of
-from edge_agents.driver import Driver
 from simulators.protocols.nut import Upsd, variables_of
 from simulators.protocols.served import LineFault
 from tests.devices.protocols.lines import (
@@ -161,21 +160,30 @@ def upsd(tmp_path: Path) -> Iterator[tuple[int, Path]]:
             process.wait(5)
 
 
-def tell(file: Path, values: dict[str, object]) -> None:
-    """Let dummy-ups say this; it looks at the file again when it changes."""
-    file.write_text("".join(f"{name}: {value}\n" for name, value in variables_of(values).items()))
+def tell(file: Path, values: dict[str, object], at_s: int = 1_000_000_000) -> None:
+    """Let dummy-ups say this.
+
+    It reads the file when its time is another one, in whole seconds: the file comes there in one piece
+    with a time of its own, and its last line says that all was read.
+    """
+    beside = file.with_suffix(".new")
+    variables = {**variables_of(values), "ups.serial": str(at_s)}
+    beside.write_text("".join(f"{name}: {value}\n" for name, value in variables.items()))
+    os.utime(beside, (at_s, at_s))
+    beside.chmod(0o640)
+    beside.replace(file)
 
 
-async def told_of(driver: Driver, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What upsd says once it says this, or at last; it reads its dummy anew now and then, part by part."""
-    values: Mapping[str, Any] = {}
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(20):
-            while values != pytest.approx(wanted, abs=0.1):
-                if await polled(driver) == "fine":
-                    values = await driver.poll()
-                await asyncio.sleep(0.05)
-    return values
+async def told_of(port: int, at_s: int) -> None:
+    """Wait until upsd has the last line of what dummy-ups was told."""
+    client = AIONUTClient("127.0.0.1", port)
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(NUTError, OSError):
+                if (await client.list_vars("ups")).get("ups.serial") == str(at_s):
+                    client.disconnect()
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_nuts_own_server(upsd: tuple[int, Path]) -> None:
@@ -184,8 +192,10 @@ async def test_nuts_own_server(upsd: tuple[int, Path]) -> None:
     device = simulated("ups")
     for minute in (0, 5):
         device.step(RoomConditions(powered=minute == 0), minute * 60)
-        tell(told, device.read())
-        assert await told_of(driver, device.read()) == pytest.approx(device.read(), abs=0.1)
+        tell(told, device.read(), at_s=minute + 1)
+        await told_of(port, minute + 1)
+        await driver.connect()
+        assert await driver.poll() == pytest.approx(device.read(), abs=0.1)
     with pytest.raises(RefusedError):
         await driver.write("Beeper", False)
     other = driver_of("ups", port=port, ups="other")
