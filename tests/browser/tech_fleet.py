@@ -28,7 +28,7 @@ class Fleet:
     def __init__(self, schools: list[Json], devices: int, seed: int = 7) -> None:
         self.away, self.asked = False, Counter[str]()
         self.views: dict[str, Json] = {}
-        self.gap_hours = (9, 11)
+        self.gap_hours_ago = (8, 6)
         chance = random.Random(seed)
         every = sorted(kinds().items())
         self.schools = {school["code"]: school for school in schools}
@@ -121,7 +121,8 @@ class Fleet:
         items = []
         for ts in range(start - start % step, end, step):
             hour = (ts / HOUR_MS + 7) % 24
-            here = ts >= start and not self.gap_hours[0] <= hour < self.gap_hours[1]
+            ago_h = (end - ts) / HOUR_MS
+            here = ts >= start and not self.gap_hours_ago[1] < ago_h <= self.gap_hours_ago[0]
             if metric["states"]:
                 keys = [state["value"] for state in metric["states"]]
                 value: Any = keys[int(hour) % len(keys)]

@@ -96,6 +96,11 @@ def routes(fleet: Fleet) -> APIRouter:
             found | {"agent": agent} if found else problem(404, "Not found", detail="there is no such device")
         )
 
+    @api.get("/devices/{group}/{node}/{device}/commands")
+    @api.get("/devices/{group}/{node}/{device}/wanted")
+    async def nothing_asked() -> Json:
+        return {"items": [], "next_cursor": None}
+
     @api.get("/devices/{group}/{node}/{device}/metrics/{name:path}", response_model=None)
     async def history(name: str, start: int, end: int, points: int) -> Response | Json:
         return away if fleet.away else fleet.history(name, start, end, points)
