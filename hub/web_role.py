@@ -33,8 +33,11 @@ from hub.certificates.door import Door, listen
 from hub.clock import now_ms, today
 from hub.commands import api as commands_api
 from hub.commands import groups_api
+from hub.commands import service as commands
 from hub.commands.progress import Progress
+from hub.commands.rules import Plain
 from hub.commands.sight import Interlocks
+from hub.commands.storing import Key
 from hub.database import Database
 from hub.enrolment import api as enrolment_api
 from hub.enrolment.broker_files import BrokerFiles
@@ -192,6 +195,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     picture.add_listener(app.state.inventory)
     app.state.interlocks = Interlocks()
     picture.add_listener(app.state.interlocks)
+    app.state.wanted_of = partial(_wanted_of, database)
     app.state.command_progress = Progress(settings.mqtt_url, f"{_name(settings)}-commands")
     app.state.statuses = StatusBoard(app.state.inventory)
     picture.add_listener(app.state.statuses)
@@ -277,6 +281,11 @@ async def _organise(database: Database, told: Sequence[Walls | Inventory], stop:
             known = schools, names
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), ORGANISE_EVERY_S)
+
+
+async def _wanted_of(database: Database, key: Key) -> dict[str, Plain]:
+    async with database.read() as session:
+        return await commands.wanted_values(session, key, now_ms())
 
 
 async def _subtree(trees: Trees, session: AsyncSession, unit_code: str) -> frozenset[str] | None:

@@ -236,6 +236,11 @@ async def wanted_of(session: AsyncSession, key: Key, now_ms: int) -> list[Wanted
     return list(await session.scalars(query.order_by(Wanted.metric)))
 
 
+async def wanted_values(session: AsyncSession, key: Key, now_ms: int) -> dict[str, Plain]:
+    """Gives what is wanted of a device by metric."""
+    return {row.metric: row.value for row in await wanted_of(session, key, now_ms)}
+
+
 async def let_go(session: AsyncSession, key: Key, metric: str) -> Wanted:
     """Accepts what is: the wish ends; raises `NotFound` if there is none."""
     row = await session.get(Wanted, (*key, metric))

@@ -94,16 +94,28 @@ async def device_facets(inventory: Devices, wanted: Filters) -> Response:
 
 @router.get("/devices/{group}/{node}/{device}", response_model=DeviceDetail)
 async def get_device(
-    picture: Live, inventory: Devices, who: DeviceReader, group: str, node: str, device: str
+    request: Request,
+    picture: Live,
+    inventory: Devices,
+    who: DeviceReader,
+    group: str,
+    node: str,
+    device: str,
 ) -> Response:
-    """Gives one device with its current metrics, as observed, and the state of the agent that reports it."""
+    """Gives one device with its metrics as observed and as wanted, and the state of its agent."""
     entry = inventory.devices.get((group, node, device))
     if entry is None or not _may_see(entry.document, who.schools("devices.read")):
         raise NotFound("there is no such device", field="device", value=f"{group}/{node}/{device}",
                        fix="list the devices to see what there is")  # fmt: skip
     agent = picture.get((group, node, ""))
+    wanted = await request.app.state.wanted_of((group, node, device))
     return answer(
-        {**row(entry), "metrics": described(entry.document), "agent": agent_of(agent) if agent else None}
+        {
+            **row(entry),
+            "metrics": described(entry.document),
+            "wanted": wanted,
+            "agent": agent_of(agent) if agent else None,
+        }
     )
 
 

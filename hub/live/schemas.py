@@ -144,9 +144,10 @@ class Agent(BaseModel):
 
 
 class DeviceDetail(Device):
-    """A device with its current metrics and its agent."""
+    """A device with its current metrics, what is wanted of them by name, and its agent."""
 
     metrics: list[DescribedMetric]
+    wanted: dict[str, Plain]
     agent: Agent | None
 
 

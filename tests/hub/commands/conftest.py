@@ -117,18 +117,19 @@ class AgentDouble:
         about.pop("Command/Expires", None)
         [(metric, value)] = about.items()
         if command_id is not None and command_id in self.known:
-            await self._tell(device, command_id)
+            await self.tell(device, command_id)
             return
         state = self.obeys(device, str(metric), value)
         if state in ("done", "taken"):
             self.effects.append((device, str(metric), value))
         if command_id is not None:
             self.known[str(command_id)] = (state, "device_refused" if state == "refused" else "")
-            await self._tell(device, str(command_id))
+            await self.tell(device, str(command_id))
         if state == "done":
             await self.report(device, str(metric), value)
 
-    async def _tell(self, device: str, command_id: str) -> None:
+    async def tell(self, device: str, command_id: str) -> None:
+        """Says what became of a command."""
         state, detail = self.known[command_id]
         said = json.dumps({"id": command_id, "state": state, "detail": detail, "at_ms": now_ms()})
         await self._send("DDATA", device, [_m("Command/Result", DataType.String, said)])

@@ -49,6 +49,11 @@ def web(schools: Schools) -> httpx.AsyncClient:
 
     app.state.authenticate, app.state.picture, app.state.now_ms = authenticate, picture, lambda: T0
     app.state.inventory = inventory
+
+    async def wanted_of(key: tuple[str, str, str]) -> dict[str, str]:
+        return {"Power": "on"}
+
+    app.state.wanted_of = wanted_of
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub")
 
 
