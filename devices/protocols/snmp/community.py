@@ -1,0 +1,83 @@
+"""Asking an SNMP agent by version 2c, over a socket of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from devices.protocols.failures import unreachable
+from devices.protocols.snmp.message import Answer, BadMessageError, Oid, answer, question
+from devices.protocols.snmp.options import SnmpOptions
+from devices.simulation import UnreachableError
+
+_NO_ACCESS = {6, 16}  # noAccess, authorizationError
+
+
+class CommunityLine(asyncio.DatagramProtocol):
+    """One agent. What cannot be read, or answers another question, is passed over as if it had not come."""
+
+    def __init__(self, options: SnmpOptions) -> None:
+        self._options = options
+        self._community = options.community.get_secret_value().encode()
+        self._transport: asyncio.DatagramTransport | None = None
+        self._number = random.getrandbits(30)
+        self._waiting: asyncio.Future[Answer] | None = None
+        self._failure: UnreachableError | None = None
+
+    async def ask(self, oids: Sequence[Oid], repetitions: int | None = None) -> list[tuple[Oid, Any]]:
+        """Names and values. Raises UnreachableError."""
+        if self._transport is None:
+            await self._open()
+        assert self._transport is not None
+        self._number = (self._number + 1) % 2**31
+        packet = question(self._community, self._number, oids, repetitions=repetitions)
+        self._waiting, self._failure = asyncio.get_running_loop().create_future(), None
+        try:
+            for _ in range(1 + self._options.retries):
+                self._transport.sendto(packet)
+                done, _ = await asyncio.wait((self._waiting,), timeout=self._options.answer_s)
+                if done:
+                    return _checked(self._waiting.result())
+        finally:
+            self._waiting.cancel()
+        raise self._failure or UnreachableError(
+            "timeout", "no answer; a wrong community is answered by silence, too"
+        )
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        """Take an answer to the question that waits."""
+        waiting = self._waiting
+        try:
+            said = answer(data)
+        except BadMessageError:
+            return
+        if waiting is not None and not waiting.done() and said.request_id == self._number:
+            waiting.set_result(said)
+
+    def error_received(self, exc: Exception) -> None:
+        """The host says that nobody listens, or the network knows no way; the next try may do better."""
+        self._failure = unreachable(exc)
+
+    async def _open(self) -> None:
+        options, loop = self._options, asyncio.get_running_loop()
+        try:
+            self._transport, _ = await loop.create_datagram_endpoint(
+                lambda: self, remote_addr=(options.host, options.port)
+            )
+        except OSError as error:
+            raise unreachable(error) from error
+
+
+def _checked(said: Answer) -> list[tuple[Oid, Any]]:
+    if said.status:
+        reason = "auth_failed" if said.status in _NO_ACCESS else "protocol_error"
+        raise UnreachableError(reason, f"the agent answers with error {said.status}")
+    return said.variables
