@@ -23,7 +23,7 @@ from hub.broker import LOOPBACK_HOSTS, port_is_free, unused_port
 from hub.certificates.hosts import addresses
 from hub.certificates.serving import address, trusted
 from hub.clock import LOCAL_TIME
-from hub.demo_children import broker_folder, broker_name, demo_children
+from hub.demo_children import broker_folder, broker_name, demo_children, with_enrolment
 from hub.demo_records import DemoLogin, prepare
 from hub.probes import SchoolsHeard, http_problem, mqtt_problem
 from hub.processes import Child, Crew
@@ -109,6 +109,7 @@ async def run_demo(options: DemoOptions, console: Console) -> int:
         loop.add_signal_handler(number, stop.set)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_demo_in(settings.data_dir), _deaths_shown_on(console), broker_folder() as folder:
+        settings = with_enrolment(settings, folder)
         async with _ended_in_order(console) as crew:
             children = demo_children(
                 settings, folder,
@@ -131,13 +132,13 @@ async def _start(
 ) -> list[DemoLogin]:
     """Starts everything in order and returns when the first picture is there."""
     schools = options.schools
-    with console.status("Starting the broker …") as status:
+    with console.status("Preparing the records …") as status:
+        accounts = await prepare(settings, options.schools, options.seed)
+        console.print(f"[green]✓[/] Records of {schools} schools in {settings.data_dir}")
+        status.update("Starting the broker …")
         crew.start(children["broker"])
         await _until(lambda: mqtt_problem(settings.mqtt_url), children["broker"], 20)
         console.print(f"[green]✓[/] Broker: {broker_name()} on {settings.mqtt_url}")
-        status.update("Preparing the records …")
-        accounts = await prepare(settings, options.schools, options.seed)
-        console.print(f"[green]✓[/] Records of {schools} schools in {settings.data_dir}")
         status.update("Starting the hub …")
         crew.start(children["ingest"])
         crew.start(children["control"])
@@ -189,6 +190,9 @@ def _tell(console: Console, settings: Settings, clock: str, accounts: list[DemoL
     console.rule("[bold]The province is open")
     for name, (where, what) in places.items():
         console.print(f"{name:11} [bold]{where}[/]  {what}", soft_wrap=True)
+    if settings.enrolment.broker_dir:
+        where = f"codes on {here}/enrolment; they come to {settings.enrolment.mqtt_url}"
+        console.print(f"{'Agents':11} [bold]hub agent enrol CODE --config FILE[/]  {where}", soft_wrap=True)
     console.print()
     console.print(people)
     if clock != "real":

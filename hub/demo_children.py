@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hub.broker import find_mosquitto, loopback_config
+from hub.broker import find_mosquitto, loopback_config, port_is_free, unused_port
+from hub.certificates.hosts import addresses
 from hub.processes import Child
-from hub.settings import Settings
+from hub.settings import EnrolmentSettings, Settings
 
 
 def demo_children(
@@ -28,6 +29,9 @@ def demo_children(
         "HUB_DATA_DIR": str(settings.data_dir),
         "HUB_DATABASE_URL": settings.database_url,
         "HUB_TELEMETRY_URL": settings.telemetry_url,
+        "HUB_ENROLMENT__MQTT_URL": settings.enrolment.mqtt_url,
+        "HUB_ENROLMENT__BROKER_DIR": settings.enrolment.broker_dir,
+        "HUB_ENROLMENT__RELOAD_PID_FILE": settings.enrolment.reload_pid_file,
         "HUB_DEMO": "true",
         "HUB_DEMO_TOKEN": settings.demo_token.get_secret_value() if settings.demo_token else "",
         "PYTHONUNBUFFERED": "1",
@@ -37,7 +41,7 @@ def demo_children(
     if scenario:
         simulate += ["--scenario", scenario]
     return {
-        "broker": _broker(folder, urlsplit(settings.mqtt_url).port or 1883, logs),
+        "broker": _broker(folder, settings, logs),
         "ingest": Child("ingest", [*hub, "serve", "--role", "ingest"], logs / "ingest.log", environment),
         # beside the pages its roll-ups would make them wait for the interpreter's lock
         "control": Child("control", [*hub, "serve", "--role", "control"], logs / "control.log", environment),
@@ -46,16 +50,49 @@ def demo_children(
     }
 
 
-def _broker(folder: Path, port: int, logs: Path) -> Child:
+def _broker(folder: Path, settings: Settings, logs: Path) -> Child:
+    port = urlsplit(settings.mqtt_url).port or 1883
     program = find_mosquitto()
     if program is None:
         return Child("broker", [sys.executable, "-m", "hub.embedded_broker", str(port)], logs / "broker.log")
     config = folder / "mosquitto.conf"
-    config.write_text(loopback_config(port))
+    text = loopback_config(port)
+    if settings.enrolment.broker_dir:
+        head = f"per_listener_settings true\npid_file {settings.enrolment.reload_pid_file}\n"
+        # the folder's other files are no configuration: only this one ends so
+        text = f"{head}{text}include_dir {settings.enrolment.broker_dir}\n"
+    config.write_text(text)
     config.chmod(0o644)
+    return Child("broker", [program, "-c", config], logs / "broker.log", user=_broker_account())
+
+
+def _broker_account() -> str | None:
     # As root, Mosquitto would change to its own account by itself and so lose the tie to this process' life.
-    user = "mosquitto" if os.geteuid() == 0 and _has_account("mosquitto") else None
-    return Child("broker", [program, "-c", config], logs / "broker.log", user=user)
+    return "mosquitto" if os.geteuid() == 0 and _has_account("mosquitto") else None
+
+
+def with_enrolment(settings: Settings, folder: Path) -> Settings:
+    """Gives the settings of a demo at which real agents can enrol: with HTTPS, and Mosquitto for a broker."""
+    if settings.tls == "off" or find_mosquitto() is None:
+        return settings.model_copy(update={"enrolment": EnrolmentSettings()})
+    files = folder / "agents"
+    files.mkdir(mode=0o755)
+    if account := _broker_account():
+        # for its process id; it keeps the hub's group, which may read its key
+        os.chown(files, pwd.getpwnam(account).pw_uid, -1)
+    host = settings.http_host
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  (compared with, not listened on)
+        host = next(iter(addresses()), "127.0.0.1")
+    port = 8883 if port_is_free(host, 8883) else unused_port()
+    enrolment = settings.enrolment.model_copy(
+        update={
+            "mqtt_url": f"mqtts://{f'[{host}]' if ':' in host else host}:{port}",
+            "broker_dir": str(files),
+            "reload_pid_file": str(files / "mosquitto.pid"),
+            "reload_command": "",
+        }
+    )
+    return settings.model_copy(update={"enrolment": enrolment})
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from hub.assets import demo
 from hub.broker import LOOPBACK_HOSTS
 from hub.clock import now_ms, today
 from hub.database import Database, insert_into, migrate
+from hub.enrolment.broker_files import BrokerFiles
 from hub.organisation.rules import RoomSeen
 from hub.organisation.service import record_rooms, root_of_list, seed_province
 from hub.organisation.tables import Headcount
@@ -54,6 +55,8 @@ async def prepare(settings: Settings, schools: int, seed: int) -> list[DemoLogin
             accounts = await create_demo_accounts(
                 session, password_seed, root_code=root_of_list(), school_code=a_school
             )
+        if settings.enrolment.broker_dir:
+            await BrokerFiles(settings, database, now_ms).write()
     finally:
         await database.close()
     return [DemoLogin(each.role, each.username, each.password, each.unit_code) for each in accounts]

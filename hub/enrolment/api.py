@@ -55,6 +55,8 @@ Claimer = Annotated[Principal, Depends(permission("registry.claim"))]
 Name = Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$")]
 Serial = Annotated[str, Path(pattern=r"^[0-9a-f]{1,40}$")]
 HOUR_MS = 3_600_000
+RENEWALS_A_DAY = 10
+"""Enough for answers that get lost; a box that asks without end does not fill the records."""
 
 
 def failures() -> Failures:
@@ -188,6 +190,8 @@ async def renew(wanted: RenewIn, request: Request, session: Transaction, trail: 
     ):
         raise Forbidden("the certificate is revoked, has ended, or is none of this hub",
                         field="certificate", value="(PEM)", fix="enrol with a new code")  # fmt: skip
+    if await service.issued_since(session, kept.node, now_ms - 24 * HOUR_MS) >= RENEWALS_A_DAY:
+        raise TooMany("this node got many certificates today", retry_after_s=3600)
     authority = await _authority(request)
     certificate, issued = issue(authority, key, kept.group_code, kept.node, now_ms, kept.serial)
     await service.add_certificate(session, issued)

@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import Gauge
 
+from hub.broker import LOOPBACK_HOSTS
 from hub.certificates.authority import Authority, locked, open_authority, private_pem, write_private
 from hub.certificates.hosts import names_of_host
 from hub.certificates.rules import reason_to_issue
@@ -81,6 +82,12 @@ class BrokerFiles:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_s * random.uniform(0.8, 1))
 
+    async def write(self) -> None:
+        """Writes what is due and tells nobody: for a broker that is not there yet."""
+        async with self._database.read() as session:
+            known = await service.known(session, self._now_ms())
+        await asyncio.to_thread(self._write, known)
+
     async def look(self) -> None:
         """Writes what is due, sees that the broker has it, ends sessions; raises `OSError` if that fails."""
         async with self._database.read() as session:
@@ -119,11 +126,12 @@ class BrokerFiles:
         user = urlsplit(self._settings.mqtt_url).username or "hub"
         with locked(self._private):  # several processes may look at once
             authority = open_authority(self._private, self._now_ms())
+            self._check_owner(authority)
             changed = self._own_certificate(authority) | self._revocations(authority, known)
             texts = {
                 "acl": rules.acl(known.nodes, user),
                 "ca.pem": authority.pem.decode(),
-                "listener.conf": rules.listener(self._port(), str(self._folder)),
+                "listener.conf": rules.listener(self._port(), str(self._folder), self._is_only_here()),
             }
             for name, text in texts.items():
                 file = self._folder / name
@@ -131,6 +139,14 @@ class BrokerFiles:
                     write_private(file, text.encode(), mode=0o644)
                     changed = True
         return authority, changed
+
+    def _check_owner(self, authority: Authority) -> None:
+        file = self._folder / "ca.pem"
+        if file.exists() and file.read_bytes() != authority.pem:
+            # a second hub, or one that lost its authority, would lock out every node of the first
+            raise OSError(
+                f"{self._folder} is of another hub's authority; if this one is to have it, empty it"
+            )
 
     def _revocations(self, authority: Authority, known: service.Known) -> bool:
         file, now_ms = self._folder / CRL_FILE, self._now_ms()
@@ -168,6 +184,9 @@ class BrokerFiles:
             write_private(file, pem_of(certificate).encode(), mode=0o644)
             log.info("the broker's certificate was made anew: %s", why)
         return bool(why)
+
+    def _is_only_here(self) -> bool:
+        return urlsplit(self._settings.enrolment.mqtt_url).hostname in LOOPBACK_HOSTS
 
     def _port(self) -> int:
         return urlsplit(self._settings.enrolment.mqtt_url).port or 8883

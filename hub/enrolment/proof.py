@@ -67,7 +67,7 @@ class BrokerVisit:
         except (ssl.SSLError, ConnectionError, EOFError) as error:
             return str(error) or type(error).__name__
         except OSError as error:
-            raise OSError(f"the broker at {self.place} does not answer ({error or 'in time'})") from None
+            raise OSError(f"the broker at {self.place} does not answer ({str(error) or 'in time'})") from None
         return "" if answer == _WELCOME else f"it answers CONNECT with {answer.hex(' ')}"
 
     async def knock(self, now_ms: int) -> str:
@@ -75,7 +75,7 @@ class BrokerVisit:
         return await self.come(VISITOR, node_pem(self._authority, VISITOR, now_ms))
 
     async def problem(self, now_ms: int) -> str:
-        """Says what the broker has not taken in, "" if it knows everything; raises `OSError` as `come` does."""
+        """Says what the broker has not taken in, "" if it knows everything; raises as `come` does."""
         if why := await self.knock(now_ms):
             return f"the broker at {self.place} takes no certificate of this hub ({why})"
         if not await self.come(VISITOR, (self._private / REVOKED_FILE).read_bytes()):

@@ -102,14 +102,14 @@ def acl(nodes: Iterable[tuple[str, str]], hub_user: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def listener(port: int, folder: str) -> str:
-    """Gives the lines of a Mosquitto configuration for the listener that nodes come to."""
+def listener(port: int, folder: str, only_here: bool = False) -> str:
+    """Gives the lines of a Mosquitto configuration for the listener of nodes, or of this machine's alone."""
     return "\n".join(
         [
             "# Written by the hub; changes are lost. Nodes prove who they are by certificate:",
             "# common name = user name = client id = node id.",
             "# Before it stands: per_listener_settings true",
-            f"listener {port}",
+            f"listener {port} 127.0.0.1" if only_here else f"listener {port}",
             f"cafile {folder}/ca.pem",
             f"certfile {folder}/broker.pem",
             f"keyfile {folder}/broker-key.pem",

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.enrolment.tables import EnrolmentCode, NodeCertificate
@@ -141,6 +141,12 @@ async def find_certificate(
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def issued_since(session: AsyncSession, node: str, since_ms: int) -> int:
+    """Counts the certificates that a node got since then."""
+    query = select(func.count()).where(NodeCertificate.node == node, NodeCertificate.issued_ms > since_ms)
+    return int((await session.execute(query)).scalar_one())
+
+
 async def revoke_node(session: AsyncSession, node: str, reason: str, now_ms: int) -> list[str]:
     """Revokes all certificates of a node that hold, and gives their serials.
 
@@ -213,6 +219,7 @@ async def known(session: AsyncSession, now_ms: int) -> Known:
             revoked[each.serial] = each.revoked_ms
         if each.ended_ms is None:
             to_end[each.serial] = each.node
+            nodes.add((each.group_code, each.node))  # its will still has to go out when its session ends
     return Known(frozenset(nodes), revoked, to_end)
 
 

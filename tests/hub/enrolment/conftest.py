@@ -106,9 +106,9 @@ class Box:
         visit = BrokerVisit(settings, authority_of(settings.data_dir / FOLDER, now_ms()))
         return await visit.come(self.node, file.read_bytes())
 
-    def connection(self, identifier: str = "any") -> aiomqtt.Client:
+    def connection(self, identifier: str = "any", will: aiomqtt.Will | None = None) -> aiomqtt.Client:
         return aiomqtt.Client(
-            "127.0.0.1", self.rig.port, identifier=identifier, tls_context=self.context, timeout=3
+            "127.0.0.1", self.rig.port, identifier=identifier, tls_context=self.context, timeout=3, will=will
         )
 
 
@@ -159,8 +159,7 @@ async def rig(
     configuration.write_text(
         f"per_listener_settings true\npid_file {pid_file}\n"
         f"user root\nlog_dest stderr\nlog_type all\nlistener {inner_port} 127.0.0.1\n"
-        f"password_file {words}\nallow_anonymous false\n"
-        + (folder / "listener.conf").read_text().replace(f"listener {port}", f"listener {port} 127.0.0.1")
+        f"password_file {words}\nallow_anonymous false\n" + (folder / "listener.conf").read_text()
     )
     log = (folder / "log").open("wb")
     process = subprocess.Popen([program("mosquitto"), "-c", configuration], stdout=log, stderr=log)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.mosquitto
 async def address(rig: Rig) -> AsyncIterator[str]:
     """The hub over HTTPS, with a certificate of its own authority."""
     door, stop = listen(rig.app.state.settings), asyncio.Event()
-    serving = asyncio.create_task(door.loops(rig.app, stop)["web"]())
+    serving = asyncio.ensure_future(door.loops(rig.app, stop)["web"]())
     yield f"https://127.0.0.1:{rig.app.state.settings.http_port}"
     stop.set()
     await serving
@@ -84,7 +85,12 @@ async def test_what_is_wrong_is_said_before_the_secret_leaves(
     code = await rig.code(rig.schools[0], "n1")
     posted: list[str] = []
     post = HubLine.post
-    monkeypatch.setattr(HubLine, "post", lambda self, *a, **k: posted.append("x") or post(self, *a, **k))
+
+    def counted(line: HubLine, path: str, *rest: Any, **others: Any) -> dict[str, Any]:
+        posted.append(path)
+        return post(line, path, *rest, **others)
+
+    monkeypatch.setattr(HubLine, "post", counted)
 
     async def said(*arguments: object) -> str:
         assert await enrol(*arguments, "--config", tmp_path / "agent.toml") == 1
@@ -259,7 +265,7 @@ async def test_m04_after_a_dead_disk_a_new_code_and_a_new_epoch_lose_and_mix_not
     assert all(acknowledged[epoch] == through for epoch, through in old.items())
     assert parts.reasons == {}
     stored = Counter(
-        (row.ordinal % 2**40, float(value))  # above them the life of the outbox
+        (row.ordinal % 2**40, float(str(value)))  # above them the life of the outbox
         for row in parts.rows
         if row.series.key[2] == "p101-air"
         for place, value in zip(row.indices, row.values, strict=True)

@@ -66,9 +66,11 @@ async def test_m04_a_revoked_node_is_out_within_a_minute_and_stays_out(rig: Rig)
     school = rig.schools[0]
     box, beside = await rig.enrol(school, f"{school}-a1"), await rig.enrol(school, f"{school}-a2")
     await known(rig)
-    async with beside.connection() as neighbour:
+    async with rig.hub() as hub, beside.connection() as neighbour:
+        await hub.subscribe("spBv1.0/+/NDEATH/#")
         async with contextlib.AsyncExitStack() as stack:
-            node = await stack.enter_async_context(box.connection())
+            will = aiomqtt.Will(f"spBv1.0/{school}/NDEATH/{box.node}", b"gone")
+            node = await stack.enter_async_context(box.connection(will=will))
             answer = await rig.ask("POST", f"/certificates/{box.serial}/revoke", {"reason": "stolen"})
             assert answer.json()["serials"] == [box.serial]
             await rig.files.look()
@@ -77,8 +79,12 @@ async def test_m04_a_revoked_node_is_out_within_a_minute_and_stays_out(rig: Rig)
                     await anext(aiter(node.messages))
             with contextlib.suppress(aiomqtt.MqttError):
                 await stack.aclose()
+        async with asyncio.timeout(20):
+            assert (await anext(aiter(hub.messages))).payload == b"gone"  # everybody hears that it went
         for _ in range(2):
             assert await box.refused()
+        await rig.files.look()
+        assert box.node not in (rig.folder / "acl").read_text()
         await neighbour.publish(f"spBv1.0/{school}/NDATA/{school}-a2", b"1", qos=1)
     rows = (await rig.ask("GET", f"/certificates?node={box.node}&state=revoked")).json()["items"]
     assert [(each["reason"], each["ended_ms"] is not None) for each in rows] == [("stolen", True)]
@@ -107,6 +113,8 @@ async def test_renewal_needs_the_present_key_and_a_code_works_once(rig: Rig) -> 
     box.take(first.json())
     await known(rig)
     assert (await renewal(rig, box)).status_code == 201
+    statuses = [(await renewal(rig, box)).status_code for _ in range(9)]
+    assert (statuses[0], statuses[-1]) == (201, 429)
     forged = {"certificate": box.certificate, "csr": box.csr(), "signature": base64.b64encode(b"x").decode()}
     assert (await rig.client.post(f"{API}/renew", json=forged)).status_code == 422
     elsewhere = await rig.ask("POST", "/codes", {"school": rig.schools[1], "node": f"{school}-a1"})
