@@ -7,22 +7,32 @@ import asyncio
 import logging
 import signal
 import sys
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
 from devices.kind import DeviceKind, kinds
 from devices.wire.datatypes import DataType
 from edge_agents.clock import steady_ms
+from edge_agents.command_journal import FileJournal
+from edge_agents.configuration import ConfigurationFile
+from edge_agents.day_plan import DayPlan
+from edge_agents.diagnosing import LogRing
 from edge_agents.driver import Driver, PolledDevice
+from edge_agents.executing import Commands
 from edge_agents.generation import OutboxBusyError
 from edge_agents.identity_renewal import Renewal
+from edge_agents.managed import Managed
 from edge_agents.node import DeviceDescription, Node, utc_ms
 from edge_agents.outbox import OutboxFile
+from edge_agents.requests import Requests
+from edge_agents.running import Running
 from edge_agents.settings import AgentSettings, DeviceSection, SettingsError, load
 from edge_agents.simulated import SimulatedDriver
+from edge_agents.versions import hand_over, start_anew
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +43,15 @@ def command(argv: list[str]) -> int:
         from edge_agents import enrolment  # an agent that runs does not need it
 
         return enrolment.command(argv[1:])
+    if argv[:1] == ["doctor"]:
+        from edge_agents import doctor
+
+        return doctor.command(argv[1:])
     parser = argparse.ArgumentParser(
         prog="hub agent",
         description="Poll a school's devices and tell the hub.",
-        epilog="hub agent enrol --help: get a certificate from the hub for a one-time code.",
+        epilog="hub agent enrol --help: get a certificate from the hub for a one-time code. "
+        "hub agent doctor --config FILE: say what is wrong here.",
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's TOML file")
     parser.add_argument("--check", action="store_true", help="only check the file")
@@ -54,47 +69,61 @@ def command(argv: list[str]) -> int:
         devices = "1 device" if len(settings.devices) == 1 else f"{len(settings.devices)} devices"
         sys.stdout.write(f"{options.config}: nothing is wrong; {agent.group}/{agent.node} has {devices}\n")
         return 0
-    return run(settings)
+    hand_over(settings.outbox.path.parent, argv)
+    code, again = run(settings, options.config)
+    if again:
+        start_anew(argv)
+    return code
 
 
-def run(settings: AgentSettings) -> int:
-    """Run an agent with checked settings; returns the exit code."""
+def run(settings: AgentSettings, config: Path) -> tuple[int, bool]:
+    """Run an agent with the settings of its file; returns the exit code, and whether to begin anew."""
+    ring = LogRing()
     logging.basicConfig(
         level=settings.agent.log_level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    logging.getLogger().addHandler(ring)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings))
+            return 0, runner.run(_run(settings, config, ring))
     except OutboxBusyError as error:
         sys.stderr.write(f"outbox.path = {str(settings.outbox.path)!r}: {error}\n")
-        return 1
     except OSError as error:
         path = str(settings.outbox.path)
         sys.stderr.write(f"outbox.path = {path!r}: {error}. Fix: a directory that may be written.\n")
-        return 1
-    return 0
+    return 1, False
 
 
-async def _run(settings: AgentSettings) -> None:
+async def _run(own: AgentSettings, config: Path, ring: LogRing) -> bool:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    section = settings.outbox
+    section = own.outbox
     file = OutboxFile(section.path, commit_interval_ms=section.commit_interval_ms)
+    wanted = ConfigurationFile(section.path.parent).read()
+    settings = wanted.on_top_of(own)
+    agent = None
     try:
-        node, polled = build(settings, file)
-        log.info("agent %s/%s with %d devices", node.group, node.node_id, len(polled))
+        agent = assemble(settings, file)
+        node = agent.node
+        running = Running(node, agent.polled, agent.add, agent.commands.remove)
+        managed = Managed(config, own, wanted, running, driver_of, ring, agent.requests, version=_version())
+        log.info("agent %s/%s with %d devices", node.group, node.node_id, len(agent.polled))
+        agent.start()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(node.run(stop))
             if (renewal := _renewal(settings, node)) is not None:
                 tasks.create_task(renewal.run(stop))
-            for device in polled.values():
-                tasks.create_task(device.run(stop))
+            tasks.create_task(running.run(stop))
+            tasks.create_task(managed.run(stop))
     finally:
+        if agent is not None:
+            await agent.close()
         await file.close()
+    return managed.restarting
 
 
 def _renewal(settings: AgentSettings, node: Node) -> Renewal | None:
@@ -102,16 +131,72 @@ def _renewal(settings: AgentSettings, node: Node) -> Renewal | None:
     if identity is None or section is None:
         return None
 
+    said = ""
+
     def told(end_ms: int, problem: str) -> None:
+        nonlocal said
         node.tell("Agent/Certificate End", DataType.Int64, end_ms or None)
-        node.tell("Agent/Problem", DataType.String, problem)
+        if problem != said:  # others say theirs in the same metric
+            said = problem
+            node.tell("Agent/Problem", DataType.String, problem)
 
     # what STATE said last is of the hub's clock; this machine's may have stopped in 1970
     return Renewal(identity, section.hub_url, lambda: max(utc_ms(), node.host.ts_ms), told)
 
 
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent, put together; `start` once the event loop runs, and `close` before its outbox."""
+
+    node: Node
+    polled: dict[str, PolledDevice]
+    commands: Commands
+    requests: Requests
+    plan: DayPlan
+    journal: FileJournal
+
+    def start(self) -> None:
+        """Go on where the process before ended: what was cut off, open interlocks, the day's plan."""
+        self.requests.start(self.commands.start())
+        self.plan.start()
+
+    def add(self, device: DeviceSection) -> PolledDevice:
+        """Declare a device to the node, in the place of one of the same id; it is ready to run."""
+        kind = _kinds()[device.kind]
+        self.node.declare(
+            DeviceDescription.of(
+                kind, device.id, room=device.room, name=device.name, room_type=device.room_type
+            )
+        )
+        made = PolledDevice(
+            self.node,
+            device.id,
+            _driver(kind, device),
+            kind,
+            poll_s=device.poll_s,
+            timeout_s=device.timeout_s,
+            commands=self.commands,
+        )
+        self.polled[device.id] = made
+        self.commands.add(device.id, kind, device.room, made)
+        return made
+
+    async def close(self) -> None:
+        """End what runs and close the journal."""
+        self.plan.close()
+        await self.requests.close()
+        await self.journal.close()
+
+
 def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, PolledDevice]]:
     """The node and its devices, ready to run."""
+    agent = assemble(settings, file)
+    agent.start()
+    return agent.node, agent.polled
+
+
+def assemble(settings: AgentSettings, file: OutboxFile) -> Agent:
+    """The agent with all its devices, as the settings say."""
     section, agent = settings.outbox, settings.agent
     outbox = file.outbox(
         agent.node,
@@ -119,11 +204,6 @@ def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, Po
         most_bytes=section.max_mib * 2**20,
         largest_bytes=section.largest_payload_kib * 2**10,
     )
-    polled: dict[str, PolledDevice] = {}
-
-    def write(device: str, metric: str, value: Any) -> None:
-        polled[device].write(metric, value)
-
     node = Node(
         agent.group,
         agent.node,
@@ -133,21 +213,25 @@ def build(settings: AgentSettings, file: OutboxFile) -> tuple[Node, dict[str, Po
         simulated=agent.simulated,
         software=f"smart-classroom-agent {_version()}",
         timing=settings.timing(),
-        on_write=write,
         steady_ms=steady_ms,
     )
-    known = kinds()
+    journal = FileJournal(journal_beside(section.path))
+    commands = Commands(node, journal)
+    requests = Requests(node, commands, version=_version())
+    if journal.set_aside:
+        node.tell("Agent/Problem", DataType.String, "commands_set_aside")
+    made = Agent(node, {}, commands, requests, DayPlan(node, commands, requests), journal)
     for device in settings.devices:
-        kind = known[device.kind]
-        node.declare(
-            DeviceDescription.of(
-                kind, device.id, room=device.room, name=device.name, room_type=device.room_type
-            )
-        )
-        polled[device.id] = PolledDevice(
-            node, device.id, _driver(kind, device), kind, poll_s=device.poll_s, timeout_s=device.timeout_s
-        )
-    return node, polled
+        made.add(device)
+    return made
+
+
+_kinds = cache(kinds)
+
+
+def driver_of(device: DeviceSection) -> Driver:
+    """The driver of a device, not connected yet."""
+    return _driver(_kinds()[device.kind], device)
 
 
 def _driver(kind: DeviceKind, device: DeviceSection) -> Driver:
@@ -155,6 +239,11 @@ def _driver(kind: DeviceKind, device: DeviceSection) -> Driver:
         return SimulatedDriver(kind, device.seed, restless=device.options.get("restless") is True)
     driver: Driver = kind.driver(**device.options)
     return driver
+
+
+def journal_beside(outbox: Path) -> Path:
+    """The file of commands and requests that belongs to an outbox."""
+    return outbox.with_name("commands.db" if outbox.name == "outbox.db" else f"{outbox.stem}.commands.db")
 
 
 def _version() -> str:

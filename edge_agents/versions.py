@@ -29,6 +29,7 @@ RUNNING = "SMART_AGENT_VERSION"
 """Set in a version that was handed over to; its software knows by it what it is."""
 BASE, LIBRARY = "SMART_AGENT_BASE", "SMART_AGENT_LIBRARY"
 _CHECK_S = 120
+_MODULE = ("-P", "-m", "edge_agents.main")  # -P: what lies in the folder it is started in is not the software
 
 
 class Versions:
@@ -102,13 +103,13 @@ def hand_over(data: Path, argv: Sequence[str]) -> None:
         return
     python = versions.folder / version / "bin" / "python"
     environment = {
-        **os.environ,
+        **_plain_environment(),
         RUNNING: version,
         BASE: sys.executable,
         LIBRARY: os.pathsep.join(_library()),
     }
     try:
-        os.execve(python, [str(python), "-m", "edge_agents.main", *argv], environment)  # noqa: S606 — no shell
+        os.execve(python, [str(python), *_MODULE, *argv], environment)  # noqa: S606 — no shell
     except OSError as error:
         log.error("version %s cannot be started (%s): the installed one goes on", version, error)
 
@@ -118,7 +119,7 @@ def start_anew(argv: Sequence[str]) -> None:
     base = os.environ.pop(BASE, sys.executable)
     for name in (RUNNING, LIBRARY):
         os.environ.pop(name, None)
-    os.execv(base, [base, "-m", "edge_agents.main", *argv])  # noqa: S606 — no shell
+    os.execv(base, [base, *_MODULE, *argv])  # noqa: S606 — no shell
 
 
 def _count_start(versions: Versions) -> None:
@@ -171,10 +172,10 @@ def _install_wheel(wheel: Path, library: Path) -> None:
 
 def _try(folder: Path, version: str, check: Sequence[str]) -> None:
     python = folder / "bin" / "python"
-    environment = {**os.environ, RUNNING: version}
+    environment = {**_plain_environment(), RUNNING: version}
     try:
         tried = subprocess.run(
-            [str(python), "-m", "edge_agents.main", *check],
+            [str(python), *_MODULE, *check],
             capture_output=True, text=True, timeout=_CHECK_S, check=False, env=environment,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -182,6 +183,10 @@ def _try(folder: Path, version: str, check: Sequence[str]) -> None:
     if tried.returncode:
         said = _last_line(tried.stderr or tried.stdout)
         raise PackageError(f"it cannot be started here: {said}")
+
+
+def _plain_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
 
 
 def _library() -> list[str]:

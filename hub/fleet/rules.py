@@ -31,7 +31,7 @@ LASTS_MS: Mapping[str, int] = {
 TAKEN_LASTS_MS = 900_000
 """How much later an agent that took a request may still answer: it may be trying what it was given."""
 _FIRST_MS, _LONGEST_MS, _TAKEN_AGAIN_MS = 2_000, 60_000, 30_000
-RETRY_MS = 300_000
+_RETRY_MS, _BUSY_MS = 300_000, 10_000
 
 KEPT = "(kept)"
 """Stands for a secret in what is shown; sent back, the secret stays what it was."""
@@ -61,6 +61,11 @@ def ended(state: str, expires_ms: int, now_ms: int) -> tuple[RequestState, str] 
     if state == "taken" and now_ms >= expires_ms + TAKEN_LASTS_MS:
         return "failed", "no_answer"
     return None
+
+
+def again_ms(ended_ms: int, detail: str) -> int:
+    """Gives when to ask again for what failed: soon if the agent was only busy."""
+    return ended_ms + (_BUSY_MS if detail.startswith("busy") else _RETRY_MS)
 
 
 # ---------------------------------------------------------------- configurations

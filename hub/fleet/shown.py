@@ -82,7 +82,8 @@ def agent(
     config = ConfigStanding(
         wanted_version=wanted.version if wanted else None,
         reported_version=said.config_version,
-        state=config_state(facts, said),
+        # on trial it is pending: only the agent's "done" says that it stays
+        state="pending" if wanted is not None and wanted.state == "pending" else config_state(facts, said),
         detail=wanted.detail if wanted else "",
     )
     asked = UpdateStanding(wanted=None, state=None)

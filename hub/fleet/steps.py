@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from devices.sections import canonical
 from hub.audit.trail import Entry, record
 from hub.fleet import rules, service
-from hub.fleet.rules import RETRY_MS, Member, Reported
+from hub.fleet.rules import Member, Reported
 from hub.fleet.service import Key
 from hub.fleet.shown import reported, value_of
 from hub.fleet.tables import AgentConfiguration, AgentPackage, AgentRequest, Rollout, RolloutAgent
@@ -97,7 +97,7 @@ class Look:
                 continue
             self.busy = True
             is_open = last is not None and last.state in rules.OPEN
-            again_ms = (last.ended_ms or 0) + RETRY_MS if last is not None and not row.detail else 0
+            again_ms = 0 if last is None or row.detail else rules.again_ms(last.ended_ms or 0, last.detail)
             if not is_open and self._now_ms >= again_ms:
                 content = service.configure_content(row)
                 await service.add_request(self._session, key, "configure", content, row.by, self._now_ms)
