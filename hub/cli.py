@@ -19,6 +19,7 @@ from hub.command_line.audit import audit
 from hub.command_line.configured import configured
 from hub.command_line.demo import demo
 from hub.command_line.files import bring, give
+from hub.command_line.package import packages
 from hub.command_line.people import tokens, users
 from hub.command_line.tail import tail
 from hub.command_line.telemetry import telemetry
@@ -38,6 +39,7 @@ app.add_typer(users, name="user")
 app.add_typer(tokens, name="token")
 app.add_typer(telemetry, name="telemetry")
 app.add_typer(audit, name="audit")
+app.add_typer(packages, name="package")
 
 
 def main() -> None:
