@@ -1,5 +1,9 @@
 """Commands from the API to a device and back, with every part of the hub real."""
 
+import asyncio
+import sys
+from pathlib import Path
+
 import pytest
 
 from devices.wire.datatypes import DataType
@@ -231,3 +235,39 @@ async def test_m04_every_command_has_its_actor_in_the_audit_log(hub: Hub) -> Non
         assert actors(action, one["id"]) == [("demo-token", SCHOOL)], action
     for one in (await hub.get(f"/devices/{SCHOOL}/{hub.agent.node}/pr-8/commands"))["items"]:
         assert one["by"] == "demo-token", "and so has each of a group"
+
+
+async def test_the_real_agent_obeys_a_command_of_the_api(hub: Hub, tmp_path: Path) -> None:
+    node = f"{SCHOOL}-a9"
+    file = tmp_path / "agent.toml"
+    file.write_text(f"""
+[agent]
+group = "{SCHOOL}"
+node = "{node}"
+[mqtt]
+url = "{hub.settings.mqtt_url}"
+[outbox]
+path = "{tmp_path}/outbox.db"
+[[devices]]
+id = "real-1"
+kind = "projector"
+room = "P501"
+driver = "simulated"
+seed = 1
+poll_s = 5
+""")
+    agent = [sys.executable, "-m", "hub.cli", "agent", "--config", str(file)]
+    mine = Hub(hub.client, AgentDouble(hub.agent.port, node=node), hub.control, hub.settings)
+    process = await asyncio.create_subprocess_exec(*agent)
+    try:
+        await mine.shows("real-1")
+        now = {
+            one["name"]: one["value"]
+            for one in (await mine.get(f"/devices/{SCHOOL}/{node}/real-1"))["metrics"]
+        }
+        value = "HDMI 2" if now["Input"] != "HDMI 2" else "HDMI 1"
+        ended = await mine.ends(await mine.give("real-1", command="input", value=value))
+        assert (ended["state"], ended["observed_value"], ended["tries"]) == ("succeeded", value, 1)
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 20)
