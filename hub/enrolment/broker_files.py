@@ -1,7 +1,7 @@
 """Keeps the broker's files as the records say: who may come and do what, and who no longer.
 
 The folder holds `listener.conf`, `acl`, `revoked.crl`, `ca.pem` and the broker's own `broker.pem` with
-`broker-key.pem`. What changed is written, the broker told to read again, whether it did is looked at, and the
+`broker-key.pem`, and `reload`, which changes last. What changed is written, the broker told to read again, whether it did is looked at, and the
 session of each revoked node ended: a list does not end sessions, coming with the same client id does.
 """
 
@@ -193,6 +193,8 @@ class BrokerFiles:
 
     async def _reload(self) -> None:
         wanted = self._settings.enrolment
+        # for whoever watches it beside the broker: written last, and again while the broker does not know
+        write_private(self._folder / "reload", f"{self._now_ms()}\n".encode(), mode=0o644)
         if wanted.reload_pid_file:
             file = Path(wanted.reload_pid_file)
             number = (await asyncio.to_thread(file.read_text)).strip()
