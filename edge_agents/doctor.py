@@ -232,7 +232,7 @@ async def _state(client: aiomqtt.Client, host_id: str) -> Finding:
 
 
 async def _device(settings: AgentSettings, place: int) -> Finding:
-    from edge_agents.main import driver_of
+    from edge_agents.simulated import driver_of
 
     section = settings.devices[place]
     found = await try_driver(lambda: driver_of(section), section)

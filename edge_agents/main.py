@@ -14,14 +14,14 @@ from pathlib import Path
 
 import uvloop
 
-from devices.kind import DeviceKind, kinds
+from devices.kind import kinds
 from devices.wire.datatypes import DataType
 from edge_agents.clock import steady_ms
 from edge_agents.command_journal import FileJournal
 from edge_agents.configuration import ConfigurationFile
 from edge_agents.day_plan import DayPlan
 from edge_agents.diagnosing import LogRing
-from edge_agents.driver import Driver, PolledDevice
+from edge_agents.driver import PolledDevice
 from edge_agents.executing import Commands
 from edge_agents.generation import OutboxBusyError
 from edge_agents.identity_renewal import Renewal
@@ -31,7 +31,7 @@ from edge_agents.outbox import OutboxFile
 from edge_agents.requests import Requests
 from edge_agents.running import Running
 from edge_agents.settings import AgentSettings, DeviceSection, SettingsError, load
-from edge_agents.simulated import SimulatedDriver
+from edge_agents.simulated import driver_of
 from edge_agents.versions import hand_over, start_anew
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ class Agent:
         made = PolledDevice(
             self.node,
             device.id,
-            _driver(kind, device),
+            driver_of(device),
             kind,
             poll_s=device.poll_s,
             timeout_s=device.timeout_s,
@@ -227,18 +227,6 @@ def assemble(settings: AgentSettings, file: OutboxFile) -> Agent:
 
 
 _kinds = cache(kinds)
-
-
-def driver_of(device: DeviceSection) -> Driver:
-    """The driver of a device, not connected yet."""
-    return _driver(_kinds()[device.kind], device)
-
-
-def _driver(kind: DeviceKind, device: DeviceSection) -> Driver:
-    if device.driver == "simulated" or kind.driver is None:
-        return SimulatedDriver(kind, device.seed, restless=device.options.get("restless") is True)
-    driver: Driver = kind.driver(**device.options)
-    return driver
 
 
 def journal_beside(outbox: Path) -> Path:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from math import cos, pi
 from typing import Any
 
-from devices.kind import DeviceKind
+from devices.kind import DeviceKind, kinds
 from devices.simulation import RoomConditions
 from devices.wire.datatypes import NUMERIC
+from edge_agents.driver import Driver
+from edge_agents.settings import DeviceSection
 
 LOCAL = timedelta(hours=7)  # Vietnam has no summer time
 LONGEST_STEP_S = 600.0
@@ -75,3 +77,12 @@ class SimulatedDriver:
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def driver_of(device: DeviceSection) -> Driver:
+    """The driver of a device as it is configured, not connected yet."""
+    kind = kinds()[device.kind]
+    if device.driver == "simulated" or kind.driver is None:
+        return SimulatedDriver(kind, device.seed, restless=device.options.get("restless") is True)
+    driver: Driver = kind.driver(**device.options)
+    return driver

@@ -142,9 +142,10 @@ class SchoolLink:
             write.ended(State.REFUSED, NOT_ALLOWED)
             return
         write.ended(State.DONE, "")
-        if observed is not None and observed.values is not None:
-            if not self.report(device, observed.values, utc_ms()):
-                self._school.devices[device].forget(observed.values)
+        if observed is None or observed.values is None:
+            return
+        if not self.report(device, observed.values, utc_ms()):
+            self._school.devices[device].forget(observed.values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,7 +252,7 @@ async def test_an_agent_is_configured_diagnosed_and_updated_from_afar_and_takes_
     hub: httpx.AsyncClient, agent: AgentProcess, key: tuple[str, str], tmp_path: Path
 ) -> None:
     async def here() -> bool:
-        return (await shown(hub)).get("presence", {}).get("state") == "born"
+        return bool((await shown(hub)).get("presence", {}).get("state") == "born")
 
     await until(here)
     await configured_and_taken_back(hub, agent, find_unused_port())
