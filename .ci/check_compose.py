@@ -51,7 +51,7 @@ def _service(service: dict[str, Any], document: dict[str, Any], folder: Path) ->
         elif source not in document.get("volumes", {}):
             found.append(f"volumes: {source} is not declared")
     for port in service.get("ports", ()):
-        if not re.fullmatch(r"127\.0\.0\.1:\d+:\d+", str(port)):
+        if not re.fullmatch(r"(127\.0\.0\.1|\$\{\w+:-127\.0\.0\.1\}):\d+:\d+", str(port)):
             found.append(f"ports: {port} should name loopback, host port and container port")
     found += [f"environment: {text}" for text in unknown_variables(service.get("environment", {}))]
     return found

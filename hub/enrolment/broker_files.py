@@ -1,8 +1,9 @@
 """Keeps the broker's files as the records say: who may come and do what, and who no longer.
 
-The folder holds `listener.conf`, `acl`, `revoked.crl`, `ca.pem` and the broker's own `broker.pem` with
-`broker-key.pem`, and `reload`, which changes last. What changed is written, the broker told to read again, whether it did is looked at, and the
-session of each revoked node ended: a list does not end sessions, coming with the same client id does.
+The folder holds `listener.conf`, `acl`, `revoked.crl`, `ca.pem`, the broker's own `broker.pem` with
+`broker-key.pem`, and `reload`, which changes last. What changed is written, the broker told to read again,
+whether it did is looked at, and the session of each revoked node ended: a list does not end sessions, coming
+with the same client id does.
 """
 
 import asyncio
