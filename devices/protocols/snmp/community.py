@@ -24,7 +24,7 @@ class CommunityLine(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._number = random.getrandbits(30)
         self._waiting: asyncio.Future[Answer] | None = None
-        self._failure: UnreachableError | None = None
+        self._failures: list[UnreachableError] = []
 
     async def ask(self, oids: Sequence[Oid], repetitions: int | None = None) -> list[tuple[Oid, Any]]:
         """Names and values. Raises UnreachableError."""
@@ -33,7 +33,7 @@ class CommunityLine(asyncio.DatagramProtocol):
         assert self._transport is not None
         self._number = (self._number + 1) % 2**31
         packet = question(self._community, self._number, oids, repetitions=repetitions)
-        self._waiting, self._failure = asyncio.get_running_loop().create_future(), None
+        self._waiting, self._failures = asyncio.get_running_loop().create_future(), []
         try:
             for _ in range(1 + self._options.retries):
                 self._transport.sendto(packet)
@@ -42,9 +42,9 @@ class CommunityLine(asyncio.DatagramProtocol):
                     return _checked(self._waiting.result())
         finally:
             self._waiting.cancel()
-        raise self._failure or UnreachableError(
-            "timeout", "no answer; a wrong community is answered by silence, too"
-        )
+        if self._failures:
+            raise self._failures[0]
+        raise UnreachableError("timeout", "no answer; a wrong community is answered by silence, too")
 
     def close(self) -> None:
         """Let go of the socket."""
@@ -64,7 +64,7 @@ class CommunityLine(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """The host says that nobody listens, or the network knows no way; the next try may do better."""
-        self._failure = unreachable(exc)
+        self._failures = [unreachable(exc)]
 
     async def _open(self) -> None:
         options, loop = self._options, asyncio.get_running_loop()

@@ -6,7 +6,8 @@ four hundred variables. Source: RFC 1901, RFC 3416, and the basic encoding rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 Oid = tuple[int, ...]
@@ -112,6 +113,7 @@ def _value(tag: int, raw: bytes) -> Any:
     return _oid(raw) if tag == _OID else raw
 
 
+@functools.lru_cache(maxsize=8192)  # a device says the same names at every poll
 def _oid(raw: bytes) -> Oid:
     if not raw:
         return ()
@@ -137,7 +139,8 @@ def _number(value: int) -> bytes:
     return _field(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
-def _oid_bytes(oid: Iterable[int]) -> bytes:
+@functools.lru_cache(maxsize=1024)
+def _oid_bytes(oid: Oid) -> bytes:
     first, second, *rest = oid
     raw = bytearray((40 * first + second,))
     for part in rest:
