@@ -6,7 +6,7 @@ import { button } from "../console/listing.js";
 import { refusal } from "../desk/refusals.js";
 import { Section } from "../tech/section.js";
 import { controls } from "./controls.js";
-import { commandLabel, commandMark, commandState, hasEnded, life, sentBy, valueWord, whyNot } from "./words.js";
+import { commandLabel, commandMark, commandState, hasEnded, life, sentBy, unitOf, valueWord, whyNot } from "./words.js";
 
 const SHOWN = 8;
 const MOST = 100;
@@ -29,7 +29,7 @@ export function commandLine(command, kind, { may = false, place = null, changed 
   };
   const why = whyNot(command);
   return element("article", { class: `line command-line ${command.state}`, "data-command": command.id }, commandMark(command.state),
-    element("div", {}, ...(place ? [place, " "] : []), element("b", {}, commandLabel(command, kind)), ": ", valueWord(command.value, kind, command.metric), ...(hasEnded(command) && command.state !== "succeeded" ? [element("p", { class: "why" }, [commandState(command.state), why].filter(Boolean).join(" – "))] : []),
+    element("div", {}, ...(place ? [place, " "] : []), element("b", {}, commandLabel(command, kind)), ": ", valueWord(command.value, kind, command.metric, unitOf(command, kind)), ...(hasEnded(command) && command.state !== "succeeded" ? [element("p", { class: "why" }, [commandState(command.state), why].filter(Boolean).join(" – "))] : []),
       element("small", { class: "by" }, sentBy(command), command.tries > 1 ? " · " + nt("sent {n} time", "sent {n} times", command.tries) : ""), said),
     ...(may && command.state === "queued" ? [button(t("Cancel"), "quiet", cancel)] : [element("span", {})]), life(command));
 }

@@ -26,6 +26,8 @@ export const sourceName = (source) => SOURCES[source] ?? source ?? "";
 export const commandsOf = (kind) => vocabulary[kind]?.commands ?? [];
 export const commandLabel = (command, kind) => command[`label_${language}`] || command.label_vi || commandsOf(kind).find((one) => one.name === command.name)?.label || command.name;
 
+export const unitOf = (command, kind) => commandsOf(kind).find((one) => one.metric === command.metric)?.unit ?? "";
+
 // A value as it is chosen: the word of the state it brings about.
 export function valueWord(value, kind, metric, unit = "") {
   if (value === null || value === undefined) return "–";

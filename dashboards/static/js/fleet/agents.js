@@ -21,7 +21,7 @@ function row(agent) {
     element("div", {}, element("span", { class: "num" }, agent.version || NOTHING), element("small", {}, update?.wanted && update.wanted !== agent.version ? t("update to {version}: {state}", { version: update.wanted, state: updateName(update.state) }) : "")),
     element("div", {}, element("span", { class: "marked" }, configMark(config.state), configName(config.state)), element("small", { class: "num" }, config.wanted_version ? t("version {reported} of {wanted}", { reported: config.reported_version ?? NOTHING, wanted: config.wanted_version }) : "")),
     element("div", { class: "num" }, warn((agent.outbox_depth ?? 0) > WAITING_MANY, agent.outbox_depth === null || agent.outbox_depth === undefined ? NOTHING : nt("{n} waiting", "{n} waiting", agent.outbox_depth)), element("small", {}, t("clock"), " ", warn(clockWrong(agent.clock_offset_ms), clockText(agent.clock_offset_ms)))),
-    element("div", { class: "num" }, warn(ends.soon, ends.words), element("small", { class: "wrong" }, agent.problem || "")));
+    element("div", { class: "num" }, warn(ends.soon, ends.words), agent.problem ? element("small", { class: "wrong" }, agent.problem) : element("small", {}, agent.certificate_end_ms ? t("Certificate") : "")));
   node.addEventListener("click", (event) => !event.target.closest("a") && !getSelection().toString() && location.assign(agentAddress(agent)));
   return node;
 }

@@ -33,7 +33,7 @@ function shown(made) {
   const timer = setInterval(tick, 1000);
   const code = element("p", { class: "big-code code", translate: "no", "aria-label": t("Code") }, ...made.code.split("-").flatMap((part, i) => (i ? ["-", element("wbr"), element("span", {}, part)] : [element("span", {}, part)])));
   const node = dialog(t("Code for {node}", { node: made.node }), "wide printed enrol-code", element("p", { class: "subject" }, names.get(made.school) ?? made.school, " · ", left), drawn(made.qr_svg), code,
-    element("p", { class: "soft" }, t("Scan it on the box, or type there:")), element("pre", { class: "command", translate: "no" }, `hub agent enrol --hub ${made.text.split("/enrol#")[0]} --code ${made.code}`),
+    element("p", { class: "soft" }, t("Scan it on the box, or type there:")), element("pre", { class: "command", translate: "no" }, `hub agent enrol "${made.text}" --config agent.toml`),
     element("p", { class: "soft" }, t("The code works once, for this node only, and checks that the hub is this one. It is shown this once and never again.")),
     element("div", { class: "buttons" }, (() => {
       const print = element("button", { type: "button", class: "quiet" }, t("Print"));

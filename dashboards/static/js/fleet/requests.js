@@ -26,18 +26,24 @@ export async function follow(id, seen) {
 }
 
 const plain = (value) => (value === null || value === undefined ? "–" : typeof value === "boolean" ? (value ? t("yes") : t("no")) : typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 1) : typeof value === "object" ? JSON.stringify(value) : String(value));
-const NAMES = { ok: t("works"), detail: t("Detail"), host: t("Host"), address: t("Address"), port: t("Port"), latency_ms: t("Latency (ms)"), rtt_ms: t("Latency (ms)"), loss_percent: t("Loss (%)"), took_ms: t("Took (ms)"), sent: t("Sent"), received: t("Received"), values: t("Values"), reason: t("Reason"), device: t("Device"), state: t("State"), driver: t("Driver"), error: t("Error") };
+const NAMES = { ok: t("works"), text: t("Detail"), detail: t("Detail"), host: t("Host"), address: t("Address"), port: t("Port"), latency_ms: t("Latency (ms)"), rtt_ms: t("Latency (ms)"), loss_percent: t("Loss (%)"), took_ms: t("Took (ms)"), sent: t("Sent"), received: t("Received"), values: t("Values"), reason: t("Reason"), device: t("Device"), state: t("State"), driver: t("Driver"), error: t("Error") };
 const named = (name) => NAMES[name] ?? name.replaceAll("_", " ");
+const STEPS = { load: t("load the driver"), connect: t("connect"), poll: t("read its values"), close: t("hang up"), dns: t("look up the name"), tcp: t("open the port") };
 const lines = (value) => (Array.isArray(value) && value.every((one) => typeof one === "string") ? value : null);
+const isTable = (value) => value && typeof value === "object" && !Array.isArray(value);
+
+const said = ([key, value]) => (key === "ms" ? t("{n} ms", { n: number(value) }) : key === "reason" ? detailWords(value) : ["detail", "text"].includes(key) ? plain(value) : [named(key), Array.isArray(value) ? value.join(", ") : plain(value)].join(" "));
+const stepLine = ({ ok, name, step = name, ...facts }) => element("li", {}, ...(ok === undefined ? [] : [element("i", { class: `shape ${ok ? "ok" : "major"}`, role: "img", "aria-label": ok ? t("works") : t("does not work") })]), element("b", {}, STEPS[step] ?? named(step ?? "")), " ", Object.entries(facts).map(said).join(" · "));
+const steps = (all) => element("ol", { class: "steps" }, ...all.map(stepLine));
 
 // Steps with a verdict, lines of a log, tables of facts: whatever an answer is made of.
 function shownValue(name, value) {
   const text = lines(value);
   if (text) return element("pre", { class: "log", tabindex: "0", "aria-label": named(name) }, text.join("\n"));
-  if (Array.isArray(value)) return element("ol", { class: "steps" }, ...value.map((step) => element("li", {}, ...("ok" in step ? [element("i", { class: `shape ${step.ok ? "ok" : "major"}`, role: "img", "aria-label": step.ok ? t("works") : t("does not work") })] : []),
-    element("b", {}, step.name ?? step.step ?? step.check ?? ""), " ", Object.entries(step).filter(([key]) => !["ok", "name", "step", "check"].includes(key)).map(([key, one]) => (key === "detail" ? plain(one) : `${named(key)} ${plain(one)}`)).join(" · "))));
-  if (value && typeof value === "object") return element("dl", {}, ...Object.entries(value).map(([key, one]) => element("div", { class: "fact" }, element("dt", {}, named(key)), element("dd", { class: "num" }, plain(one)))));
-  return null;
+  if (Array.isArray(value)) return steps(value.map((one) => (isTable(one) ? one : { step: plain(one) })));
+  const tried = Object.entries(value).filter(([, one]) => isTable(one) && "ok" in one);
+  const facts = Object.entries(value).filter(([, one]) => !(isTable(one) && "ok" in one));
+  return element("div", {}, ...(facts.length ? [element("dl", {}, ...facts.map(([key, one]) => element("div", { class: "fact" }, element("dt", {}, named(key)), element("dd", { class: "num" }, plain(one)))))] : []), ...(tried.length ? [steps(tried.map(([step, one]) => ({ step, ...one })))] : []));
 }
 
 export function answerOf(request) {
@@ -46,7 +52,7 @@ export function answerOf(request) {
   if (typeof result.text === "string") return [element("pre", { class: "log", tabindex: "0" }, result.text)];
   const [big, small] = [[], {}];
   for (const [name, value] of Object.entries(result)) {
-    const node = value && typeof value === "object" ? shownValue(name, value) : null;
+    const node = isTable(value) || Array.isArray(value) ? shownValue(name, value) : null;
     if (node) big.push(...(lines(value) ? [] : [element("h3", {}, named(name))]), node);
     else if (!["id", "state", "detail", "kind"].includes(name)) small[name] = value;
   }

@@ -17,7 +17,7 @@ const detail = () => (asked ??= get(path).finally(() => setTimeout(() => (asked 
 
 function head(rollout) {
   const { total, ended, failed } = tallyOf(rollout);
-  byId("title").replaceChildren(element("h1", {}, rolloutName(rollout)), rolloutMark(rollout), element("p", {}, [rolloutState(rollout.state), rollout.detail].filter(Boolean).join(" – ")), element("p", {}, rolloutWhat(rollout)),
+  byId("title").replaceChildren(element("h1", {}, rolloutName(rollout)), rolloutMark(rollout), element("p", {}, [rolloutState(rollout.state), rollout.detail].filter(Boolean).join(" – ")), ...(rollout.title ? [element("p", {}, rolloutWhat(rollout))] : []),
     element("p", { class: "num" }, [t("{done} of {all}", { done: number(ended), all: nt("{n} agent", "{n} agents", total) }), failed ? nt("{n} failed", "{n} failed", failed) : "", [rollout.by, moment(rollout.created_ms, Date.now())].join(", ")].filter(Boolean).join(" · ")));
   document.title = rolloutName(rollout);
   hidden(byId("abort"), rollout.state !== "running" || !who.permissions.includes("agents.write"));
@@ -26,7 +26,7 @@ function head(rollout) {
 const stageRow = (stage, i, now) => {
   const bar = element("progress", { max: Math.max(1, stage.total), value: stage.in_step + stage.failed + stage.skipped, "aria-label": t("Stage {n}", { n: i + 1 }) });
   const facts = MEMBER_STATES.filter((state) => stage[state]).map((state) => `${number(stage[state])} ${memberState(state)}`).join(" · ");
-  return element("li", { class: `stage ${i + 1 === now ? "now" : ""} ${stage.failed ? "wrong" : ""}`, ...(i + 1 === now ? { "aria-current": "step" } : {}) }, element("b", {}, t("Stage {n}", { n: i + 1 }), element("small", { class: "num" }, " " + t("up to {n}%", { n: stage.percent }))), bar, element("span", { class: "num" }, facts || t("nobody")));
+  return element("li", { class: `stage ${i + 1 === now ? "now" : ""} ${stage.failed ? "failing" : ""}`, ...(i + 1 === now ? { "aria-current": "step" } : {}) }, element("b", {}, t("Stage {n}", { n: i + 1 }), element("small", { class: "num" }, " " + t("up to {n}%", { n: stage.percent }))), bar, element("span", { class: "num" }, facts || t("nobody")));
 };
 const stages = new Section("stages", {
   load: detail,

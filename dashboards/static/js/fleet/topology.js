@@ -34,7 +34,7 @@ function schoolNodes(school) {
   const node = item(1, key, true, element("i", { class: `shape ${schoolShape(school.state)}`, role: "img", "aria-label": schoolStateName(school.state) }),
     element("div", {}, element("b", {}, school.name), element("small", {}, " ", school.code)), element("div", { class: "says" }, schoolStateName(school.state), " ", school.state === "ok" ? "" : agedSince(school.since_ms, "for")),
     element("div", { class: "num" }, t("{on} of {all} agents", { on: number(school.nodes_online), all: number(school.nodes) }), element("small", {}, " ", t("{on} of {all} devices", { on: number(cut ? 0 : school.devices_online), all: number(school.devices) }))),
-    element("a", { href: at("/tech/school", school.code), tabindex: "-1" }, t("Open")));
+    element("a", { href: at("/tech/school", school.code), tabindex: "-1" }, t("Go there")));
   if (!open.has(key)) return [node];
   const detail = details.get(school.code);
   if (!detail || detail.failed) return [node, element("div", { class: "node level-2 soft", role: "none" }, detail ? reason(detail.failed) : t("Loading…"))];
@@ -51,12 +51,12 @@ function agentNodes(agent, detail, lineDown) {
   const node = item(2, key, devices.length > 0, presenceMark(agent.presence), icon("edge_node"), element("div", {}, element("b", {}, agent.node), element("small", {}, " ", agent.software ?? "")),
     element("div", { class: "says" }, here ? broken(t("broken here")) : lineDown ? t("Beyond the break") : "", element("small", {}, " ", why(agent.presence), " "), off ? agedSince(agent.presence?.since_ms, "for") : ""),
     element("div", { class: "num" }, t("{on} of {all} devices", { on: number(off ? 0 : devices.filter(isOn).length), all: number(devices.length) })),
-    ...(who.permissions.includes("agents.read") ? [element("a", { href: agentAddress(agent), tabindex: "-1" }, t("Open"))] : []));
+    ...(who.permissions.includes("agents.read") ? [element("a", { href: agentAddress(agent), tabindex: "-1" }, t("Go there"))] : []));
   return open.has(key) ? [node, ...devices.sort((a, b) => isOn(a) - isOn(b) || a.room.localeCompare(b.room)).map((device) => deviceNode(device, off))] : [node];
 }
 
-const deviceNode = (device, beyond) => item(3, `d/${device.group}/${device.node}/${device.device}`, false, presenceMark(device.presence), icon(device.icon ?? device.kind), element("div", {}, element("b", {}, device.name || device.device), element("small", {}, " ", roomName(device.room))),
-  element("div", { class: "says" }, isOn(device) ? "" : beyond ? t("Beyond the break") : broken(t("broken here")), element("small", {}, " ", beyond ? "" : why(device.presence))), element("div", { class: "num" }), element("a", { href: deviceAddress(device), tabindex: "-1" }, t("Open")));
+const deviceNode = (device, beyond) => item(3, `d/${device.group}/${device.node}/${device.device}`, false, presenceMark(beyond ? null : device.presence), icon(device.icon ?? device.kind), element("div", {}, element("b", {}, device.name || device.device), element("small", {}, " ", roomName(device.room))),
+  element("div", { class: "says" }, beyond ? t("Beyond the break") : isOn(device) ? "" : broken(t("broken here")), element("small", {}, " ", beyond || isOn(device) ? "" : why(device.presence))), element("div", { class: "num" }), element("a", { href: deviceAddress(device), tabindex: "-1" }, t("Go there")));
 
 const section = new Section("tree", {
   async load() {
