@@ -35,7 +35,7 @@ def test_our_compose_file_passes(tmp_path: Path) -> None:
     [
         ("HUB_MQTT_URL:", "HUB_MQTT_ADDRESS:", "HUB_MQTT_ADDRESS is not a setting"),
         ("compose.conf:", "missing.conf:", "does not exist"),
-        ("condition: service_started", "condition: service_started\n    redis: {}", "no service redis"),
+        ("condition: service_healthy", "condition: service_healthy\n    redis: {}", "no service redis"),
         ("image: postgres:17", "image: postgres", "has no version"),
         ("127.0.0.1:8000:8000", "8000:8000", "loopback"),
         ("  schools-data:\n", "", "schools-data is not declared"),
