@@ -24,6 +24,19 @@ async def test_a_command_reaches_the_device_and_is_observed(hub: Hub) -> None:
     assert (wanted["metric"], wanted["wanted"], wanted["observed"]) == ("Power", "on", "on")
 
 
+@pytest.mark.sparkplug(
+    "tck-id-topics-dcmd-topic",
+    "tck-id-topics-dcmd-mqtt",
+    "tck-id-topics-dcmd-timestamp",
+    "tck-id-topics-dcmd-payload",
+    "tck-id-operational-behavior-data-commands-dcmd-verb",
+    "tck-id-operational-behavior-data-commands-dcmd-metric-name",
+    "tck-id-operational-behavior-data-commands-dcmd-metric-value",
+    "tck-id-payloads-dcmd-timestamp",
+    "tck-id-payloads-dcmd-seq",
+    "tck-id-payloads-dcmd-qos",
+    "tck-id-payloads-dcmd-retain",
+)
 async def test_a_dcmd_is_what_the_specification_asks_for(hub: Hub) -> None:
     """QoS 0, not retained, the time of sending, no sequence number, the metric's name, datatype and value."""
     await hub.ends(await hub.give("pr-2"))
