@@ -56,8 +56,8 @@ async def test_a_command_is_its_schools_alone(
                             ("POST", room), ("GET", group), ("GET", f"{group}/commands"),
                             ("POST", f"{group}/cancel"), ("GET", f"{API}/devices/{own}/a1/pr/wanted"),
                             ("DELETE", f"{API}/devices/{own}/a1/pr/wanted/Power")):  # fmt: skip
-        content = {"json": body} if address == path and method == "POST" else {}
-        answer = await client.request(method, address, headers=secrets["theirs"], **content)
+        content = body if address == path and method == "POST" else None
+        answer = await client.request(method, address, headers=secrets["theirs"], json=content)
         assert answer.status_code == 404, f"{method} {address}"
     assert (await client.get(f"{API}/commands/groups", headers=secrets["theirs"])).json()["items"] == []
     wanted = {"scope": {}, "kind": "projector", "command": "power", "value": "on"}

@@ -1,6 +1,7 @@
 """Commands from the API to a device and back, with every part of the hub real."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -58,8 +59,9 @@ async def test_a_dcmd_is_what_the_specification_asks_for(hub: Hub) -> None:
     assert 0 < expires.value - payload.ts_ms <= 30_000
 
 
-async def test_sent_twice_is_one_effect(hub: Hub) -> None:
-    """The API hears it twice, and so does the agent: its first answer is lost with the line."""
+async def test_sent_twice_is_one_effect(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API hears it twice, and so does the agent: what it was sent first is lost."""
+    monkeypatch.setattr("hub.commands.rules.FIRST_RESEND_MS", 300)
     first = await hub.give("pr-3", client_id="press-1")
     again = await hub.give("pr-3", client_id="press-1")
     assert again["id"] == first["id"]
@@ -75,7 +77,10 @@ async def test_sent_twice_is_one_effect(hub: Hub) -> None:
         assert [each for each in hub.agent.effects if each[0] == device] == [(device, "Power", "on")]
 
 
-async def test_a_dispatcher_that_dies_between_sent_and_delivered_is_followed_by_another(hub: Hub) -> None:
+async def test_a_dispatcher_that_dies_between_sent_and_delivered_is_followed_by_another(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.commands.dispatching.LISTEN_FIRST_S", 0.3)
     hub.agent.deaf = True
     command = await hub.give("pr-5")
     await hub.when(lambda: hub.get(f"/commands/{command['id']}"), lambda said: said["state"] == "sent")
@@ -199,7 +204,16 @@ async def test_a_group_stops_when_too_many_fail(hub: Hub) -> None:
         assert (
             await hub.client.post("/api/v1/commands/groups", json={**wanted, **nowhere})
         ).status_code == 404
-        batch = (await hub.client.post("/api/v1/commands/groups", json={**wanted, **where})).json()
+        async with asyncio.timeout(20), hub.client.stream("GET", "/api/v1/commands/stream") as stream:
+            lines = stream.aiter_lines()
+            assert await anext(lines) == "event: beat"
+            batch = (await hub.client.post("/api/v1/commands/groups", json={**wanted, **where})).json()
+            told: dict[str, object] = {}
+            async for line in lines:  # as a page's progress bar does
+                if '"aborted"' in line:
+                    [told] = json.loads(line.removeprefix("data: "))
+                    break
+        assert (told["id"], told["total"]) == (batch["id"], 30)
         path = f"/commands/groups/{batch['id']}"
         ended = await mine.when(lambda: mine.get(path), lambda said: said["state"] != "running")
         assert (ended["state"], ended["detail"]) == ("aborted", "too_many_failures")
