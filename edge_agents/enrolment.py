@@ -123,6 +123,8 @@ def _present(config: Path) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
     if not isinstance(value, str | bool | int | float):
         raise TypeError("a section of an agent's file holds plain values")
     return json.dumps(value, ensure_ascii=False)  # TOML writes these as JSON does

@@ -53,13 +53,15 @@ async def test_m04_an_agent_enrols_by_the_text_of_a_qr_code(rig: Rig, address: s
     config.parent.mkdir()
     devices = '[[devices]]\nid = "a"  # stays\nkind = "uplink"\nroom = "-"\ndriver = "simulated"\n'
     config.write_text(
-        '[agent]\ngroup = "X"\nnode = "old"\nlog_level = "DEBUG"\n[mqtt]\npassword = "p"\n' + devices
+        '[agent]\ngroup = "X"\nnode = "old"\nlog_level = "DEBUG"\n[mqtt]\npassword = "p"\n'
+        "[update]\npublic_keys = []\nmax_mib = 7\n" + devices
     )
     code = await rig.code(school, f"{school}-a1")
     assert await enrol(f"{address}/enrol#{code}", "--config", config) == 0
     text = config.read_text()
     assert text.endswith(devices)
     assert "password" not in text
+    assert "public_keys = []\nmax_mib = 7" in text
     settings = load(config)
     assert (settings.agent.group, settings.agent.node) == (school, f"{school}-a1")
     assert settings.agent.log_level == "DEBUG"
