@@ -1,6 +1,7 @@
 """`hub package`: make and sign packages of the agent's software."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -83,8 +84,11 @@ def check_package(
 
 
 def _wheel_of(source: Path, folder: Path) -> list[Path]:
+    # of a copy: a build leaves files in its folder, and takes up those that an earlier one left
+    copy = folder / "source"
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".*", "build", "data", "*.egg-info", "tests"))
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), "."]
-    made = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    made = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     if made.returncode:
         raise PackageError(f"{source.resolve()} gives no wheel: {made.stderr.strip()[-500:]}")
     return list(folder.glob("*.whl"))
