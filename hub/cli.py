@@ -17,6 +17,7 @@ import typer
 from hub import __version__
 from hub.command_line.audit import audit
 from hub.command_line.configured import configured
+from hub.command_line.conform import conform
 from hub.command_line.demo import demo
 from hub.command_line.files import bring, give
 from hub.command_line.package import packages
@@ -108,6 +109,7 @@ def bench(context: typer.Context) -> None:
 
 
 app.command()(tail)
+app.command()(conform)
 
 
 @app.command()
