@@ -38,7 +38,7 @@ class Interlocks:
     def remove(self, device: str) -> None:
         """The device is no longer this agent's; an open interlock of it stays open until it is back."""
         for known in (self._kinds, self._rooms, self._guards, self._beyond):
-            known.pop(device, None)  # type: ignore[attr-defined]
+            known.pop(device, None)
         self._unsafe = {pair for pair in self._unsafe if pair[0] != device}
 
     def is_open(self, room: str) -> bool:

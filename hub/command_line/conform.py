@@ -59,8 +59,8 @@ async def _listen(
 ) -> tuple[list[dict[str, object]], int]:
     import aiomqtt
 
+    from devices.conformance import RULES, Conformance
     from devices.kind import kinds
-    from devices.wire.conformance import RULES, Conformance
     from devices.wire.payloads import rebirth_payload
 
     parts, heard = urlsplit(url), Conformance(kinds())

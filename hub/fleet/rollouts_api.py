@@ -130,10 +130,10 @@ def _shown(row: Rollout, members: list[RolloutAgent]) -> RolloutOut:
         counts[each.stage][each.state] += 1
     return RolloutOut(
         id=row.id,
-        kind=row.kind,  # type: ignore[arg-type]
+        kind=row.kind,
         title=row.title, package=row.package, change=json.loads(row.change),
         abort_percent=plan.abort_percent, patience_s=plan.patience_s,
-        state=row.state,  # type: ignore[arg-type]
+        state=row.state,
         detail=row.detail, stage=row.stage + 1, by=row.by, created_ms=row.created_ms, ended_ms=row.ended_ms,
         stages=[
             Stage(percent=percent, total=sum(count.values()), **count)
@@ -148,7 +148,7 @@ def _detail(row: Rollout, members: list[RolloutAgent]) -> RolloutDetail:
         agents=[
             RolloutMember(
                 group=each.group_code, node=each.node, stage=each.stage + 1,
-                state=each.state,  # type: ignore[arg-type]
+                state=each.state,
                 detail=each.detail, changed_ms=each.state_ms,
             )
             for each in members

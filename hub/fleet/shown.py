@@ -89,7 +89,7 @@ def agent(
     asked = UpdateStanding(wanted=None, state=None)
     if update is not None:
         version = json.loads(update.content)["version"]
-        asked = UpdateStanding(wanted=version, state=update.state, detail=update.detail)  # type: ignore[arg-type]
+        asked = UpdateStanding(wanted=version, state=update.state, detail=update.detail)
     if document is None:
         return Agent(
             group=key[0], node=key[1], school=school, school_name=names.get(school, school), version="",
@@ -128,7 +128,7 @@ def version_shown(row: AgentConfiguration) -> ConfigurationVersion:
     devices = json.loads(row.content).get("devices")
     return ConfigurationVersion(
         version=row.version, hash=row.hash, note=row.note, by=row.by, created_ms=row.created_ms,
-        state=row.state,  # type: ignore[arg-type]
+        state=row.state,
         detail=row.detail, devices=None if devices is None else len(devices),
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def request_shown(row: AgentRequest) -> AgentRequestOut:
     """Gives a request with what was answered."""
     return AgentRequestOut(
         id=row.id, group=row.group_code, node=row.node, kind=row.kind,
-        state=row.state,  # type: ignore[arg-type]
+        state=row.state,
         detail=row.detail, result=json.loads(row.result) if row.result else None, by=row.by,
         created_ms=row.created_ms, expires_ms=row.expires_ms, sent_ms=row.sent_ms, taken_ms=row.taken_ms,
         ended_ms=row.ended_ms, tries=row.tries,

@@ -394,7 +394,7 @@ def router(rooms: Rooms) -> APIRouter:  # one small route beside the other
             "ended_ms": None,
             "result": None,
         }
-        rooms.requests[made["id"]] = made | {"answer": answers.get(told.get("what", ""), {"found": 2})}
+        rooms.requests[str(made["id"])] = made | {"answer": answers.get(told.get("what", ""), {"found": 2})}
         return made
 
     @api.get("/agent-requests/{request_id}")

@@ -47,7 +47,7 @@ class Hub:
     @property
     def school(self) -> str:
         """Give the school of the first agent."""
-        return next(iter(self.rooms.fleet.schools))
+        return str(next(iter(self.rooms.fleet.schools)))
 
 
 @pytest.fixture(scope="module")

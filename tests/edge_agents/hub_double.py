@@ -124,7 +124,8 @@ class HubDouble:
             heard = Heard(topic, decode_payload(raw), raw, message.qos, bool(message.retain))
             self.heard.append(heard)
             self._check_sequence(heard)
-            if topic.message_type in (MessageType.NBIRTH, MessageType.NDATA, MessageType.DDATA):
+            is_data = topic.message_type in (MessageType.NBIRTH, MessageType.NDATA, MessageType.DDATA)
+            if is_data and "Outbox/Epoch" in heard.values:  # what has no position is only shown
                 self._store(heard)
 
     def _check_sequence(self, heard: Heard) -> None:

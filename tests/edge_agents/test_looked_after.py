@@ -17,9 +17,10 @@ from devices.packages import build, digest_of, new_key, sign
 from devices.sections import DeviceSection, configuration_hash
 from edge_agents.configuration import ConfigurationFile, RefusedError, Wanted, check, difference
 from edge_agents.diagnosing import LogRing, redacted, try_driver
-from edge_agents.main import command, driver_of
+from edge_agents.main import command
 from edge_agents.probation import STARTS_MOST, Trial, TrialFile, spent, verdict
 from edge_agents.settings import AgentSettings
+from edge_agents.simulated import driver_of
 from edge_agents.updating import FailedError, Package, Updater
 from edge_agents.updating import check as check_update
 from edge_agents.versions import Versions

@@ -1,4 +1,4 @@
-"""What the contract promises to who sends something else: quarantine with reasons, a place for the unknown."""
+"""What the contract promises who sends something else: quarantine with reasons, a place for the unknown."""
 
 from pathlib import Path
 

@@ -87,7 +87,7 @@ const away = (problem) => [facts, devices, requests].forEach((one) => one.fail(p
 who = await visitor(() => away({ status: 0 }));
 greet(who);
 head(await present(detail, away, node, [["/agents", t("Agents")]]));
-const configuration = configurationParts(own, { may: may("agents.write"), changed: () => facts.refresh() });
+const configuration = configurationParts(own, { agent: detail, may: may("agents.write"), changed: () => facts.refresh() });
 hidden(byId("diagnose"), !may("agents.write"));
 hidden(byId("scan"), !may("agents.write"));
 byId("scan").addEventListener("click", () => scanDialog(own));

@@ -19,21 +19,14 @@ function parsed(text) {
 const deviceLine = (device) => element("div", { class: "line config-line" }, element("div", {}, element("b", {}, device.name || device.id), element("small", {}, " ", [kindName(device.kind), device.id].join(" · "))),
   element("div", { class: "num" }, device.room && device.room !== "-" ? t("room {room}", { room: device.room }) : NOTHING, element("small", {}, " ", device.options?.host ?? "")));
 
-// own: { group, node }; gives the sections that are refreshed with the page
-export function configurationParts(own, { may, changed }) {
+// own: { group, node }; agent() -> the agent as it is now; gives the sections that are refreshed with the page
+export function configurationParts(own, { agent, may, changed }) {
   let present = null;
   const again = async () => {
     await Promise.all([configuration.refresh(), versions.refresh(), changed()]);
   };
   const configuration = new Section("configuration", {
-    async load() {
-      try {
-        return await get(agentPath(own, "configuration"));
-      } catch (problem) {
-        if (problem.status === 404) return null;
-        throw problem;
-      }
-    },
+    load: async () => ((await agent()).config?.wanted_version ? get(agentPath(own, "configuration")) : null),
     draw: once((said) => said, (said, body) => {
       present = said;
       if (!said) return void body.replaceChildren();

@@ -8,6 +8,7 @@ const ASK_EVERY_MS = 400;
 const KINDS = { log: t("log"), driver: t("driver self-test"), network: t("network test"), configure: t("configuration"), update: t("update"), diagnose: t("diagnosis"), scan: t("search of the network"), plan: t("day plan") };
 const STATES = { queued: t("Waiting"), sent: t("Sent"), taken: t("at work"), done: t("done"), refused: t("Refused"), failed: t("Failed"), expired: t("no answer in time"), timed_out: t("no answer in time"), cancelled: t("Cancelled") };
 const SHAPES = { done: "ok", refused: "major", failed: "major", expired: "minor", timed_out: "minor" };
+const why = (detail) => (detail === "not_allowed" ? t("it cannot do that") : detailWords(detail));
 const ENDED = new Set(["done", "refused", "failed", "expired", "timed_out", "cancelled"]);
 
 export const requestEnded = (request) => ENDED.has(request.state);
@@ -54,7 +55,7 @@ export function answerOf(request) {
   for (const [name, value] of Object.entries(result)) {
     const node = isTable(value) || Array.isArray(value) ? shownValue(name, value) : null;
     if (node) big.push(...(lines(value) ? [] : [element("h3", {}, named(name))]), node);
-    else if (!["id", "state", "detail", "kind"].includes(name)) small[name] = value;
+    else if (!["id", "state", "detail", "kind", "what", "at_ms"].includes(name)) small[name] = value;
   }
   return [...(Object.keys(small).length ? [shownValue("", small)] : []), ...big];
 }
@@ -64,13 +65,13 @@ export function requestCard(request, card = element("article", { class: "request
   const print = JSON.stringify(request);
   if (card.dataset.print === print) return card;
   card.dataset.print = print;
-  card.replaceChildren(element("p", { class: "state-line", role: "status" }, requestMark(request), element("b", {}, requestName(request)), " ", requestState(request), request.state !== "done" && request.detail ? ` – ${detailWords(request.detail)}` : "",
+  card.replaceChildren(element("p", { class: "state-line", role: "status" }, requestMark(request), element("b", {}, requestName(request)), " ", requestState(request), request.state !== "done" && request.detail ? ` – ${why(request.detail)}` : "",
     element("small", { class: "num" }, [clockTime(request.created_ms ?? Date.now()), request.ended_ms ? clockTime(request.ended_ms) : ""].filter(Boolean).join(" → "))), ...(request.state === "done" || request.result ? answerOf(request) : []));
   return card;
 }
 
 export const requestLine = (request) => {
-  const summary = element("summary", {}, requestMark(request), element("b", {}, requestName(request)), element("span", {}, [requestState(request), request.state === "done" ? "" : detailWords(request.detail)].filter(Boolean).join(" – ")), element("small", { class: "num" }, [request.by, moment(request.created_ms, Date.now())].filter(Boolean).join(" · ")));
+  const summary = element("summary", {}, requestMark(request), element("b", {}, requestName(request)), element("span", {}, [requestState(request), request.state === "done" ? "" : why(request.detail)].filter(Boolean).join(" – ")), element("small", { class: "num" }, [request.by, moment(request.created_ms, Date.now())].filter(Boolean).join(" · ")));
   const body = element("div", {});
   const node = element("details", { class: "request-line" }, summary, body);
   node.addEventListener("toggle", async () => {

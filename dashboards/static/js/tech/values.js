@@ -6,6 +6,9 @@ import { agedSince, setAge } from "../console/ages.js";
 import { listed, metricWords, qualityName, shown } from "../console/facts.js";
 import { Section } from "./section.js";
 
+// how a device answers commands: shown with them, not as a value
+const ANSWERS = "Command/Result";
+
 export const metricLabel = (metric, kind) => said(metric, "label") || metricWords(kind, metric.name)?.label || metric.name;
 
 // The states of a metric in the page's language: the hub's words, or those of the kind.
@@ -36,7 +39,7 @@ export function valuesPart({ load, drawn, shown: charted, toggled }) {
     load,
     draw(device, body) {
       drawn(device);
-      const metrics = listed(device.metrics);
+      const metrics = listed(device.metrics).filter((metric) => metric.name !== ANSWERS);
       for (const metric of metrics) {
         const words = metricWordsOf(metric, device.kind);
         if (!rows.has(metric.name)) rows.set(metric.name, make(metric));

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from devices.kind import kind
+from devices.protocols.failures import RefusedError
 from edge_agents.driver import reason_of
 from simulators.protocols.onvif import JPEG, Camera, Fault
 
@@ -32,9 +33,30 @@ async def test_facts_are_polled_and_a_picture_comes_only_when_wished_for(camera:
     await one.connect()
     values = dict(await one.poll())
     assert values.pop("Clock Offset") == pytest.approx(-3600, abs=3)
-    assert values == {"Firmware": "V5.7.3", "Profiles": 2, "Bitrate": 2048, "Frame Rate": 25.0}
+    assert values == {
+        "Firmware": "V5.7.3",
+        "Profiles": 2,
+        "Privacy": False,
+        "Bitrate": 2048,
+        "Frame Rate": 25.0,
+    }
     assert not any("snapshot" in one.lower() for one in camera.asked), "polling looks at nothing"
     assert await one.snapshot() == JPEG
+    await one.close()
+
+
+async def test_a_closed_shutter_is_seen_and_refuses_to_be_moved(camera: Camera) -> None:
+    one = driver(camera.port)
+    await one.connect()
+    camera.shutter = True
+    assert (await one.poll())["Privacy"] is True
+    with pytest.raises(RefusedError):
+        await one.write("Privacy", False)
+    assert (await one.poll())["Privacy"] is True, "a refused command leaves it connected"
+    await one.close()
+    camera.shutter = None
+    await one.connect()
+    assert (await one.poll())["Privacy"] is None, "without masks nothing is known, which is not open"
     await one.close()
 
 
