@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from devices.wire import sparkplug_b_pb2 as pb
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import BD_SEQ, REBIRTH
+from edge_agents.declared import Device
 from edge_agents.encoding import EPOCH, FAILURE, FIRST, POSITION, STORED, set_value
 from edge_agents.rules import UNSEEN
-
-if TYPE_CHECKING:
-    from edge_agents.node import Device, Node
+from edge_agents.state import NodeState
 
 _BOOLEAN, _INT64, _STRING = DataType.Boolean, DataType.Int64, DataType.String
 _UINT32, _UINT64 = DataType.UInt32, DataType.UInt64
@@ -19,7 +18,7 @@ _UINT32, _UINT64 = DataType.UInt32, DataType.UInt64
 REASON = "Properties/Reason"
 
 
-def node_birth(node: Node, bd_seq: int, seq: int) -> bytes:
+def node_birth(node: NodeState, bd_seq: int, seq: int) -> bytes:
     """The NBIRTH: every metric of the node itself, with its value now."""
     now, payload = _begin(node, seq)
     _add(payload, BD_SEQ, _INT64, bd_seq, now)
@@ -38,7 +37,7 @@ def node_birth(node: Node, bd_seq: int, seq: int) -> bytes:
     return payload.SerializeToString()
 
 
-def device_birth(node: Node, device: Device, seq: int) -> bytes:
+def device_birth(node: NodeState, device: Device, seq: int) -> bytes:
     """The DBIRTH: kind, room, name and every metric as last reported; null where nothing is known now."""
     now, payload = _begin(node, seq)
     _add_outbox(payload, node, now)
@@ -62,19 +61,19 @@ def device_birth(node: Node, device: Device, seq: int) -> bytes:
     return payload.SerializeToString()
 
 
-def device_death(node: Node, device: Device, seq: int) -> bytes:
+def device_death(node: NodeState, device: Device, seq: int) -> bytes:
     """The DDEATH, with the reason."""
     now, payload = _begin(node, seq)
     _add(payload, REASON, _STRING, device.reason, now)
     return payload.SerializeToString()
 
 
-def _begin(node: Node, seq: int) -> tuple[int, pb.Payload]:
+def _begin(node: NodeState, seq: int) -> tuple[int, pb.Payload]:
     now = node.now_ms()
     return now, pb.Payload(timestamp=now, seq=seq)
 
 
-def _add_outbox(payload: pb.Payload, node: Node, now: int) -> None:
+def _add_outbox(payload: pb.Payload, node: NodeState, now: int) -> None:
     outbox = node.outbox
     _add(payload, EPOCH, _UINT64, outbox.epoch, now)
     _add(payload, POSITION, _UINT64, outbox.durable, now)

@@ -6,12 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from edge_agents.ledger import Batch, Entry, NodeRow, checksum
-
-if TYPE_CHECKING:
-    from edge_agents.outbox import OutboxFile
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +24,28 @@ class Answer(Enum):
     OLD_COPY = "old_copy"
 
 
+class HoldingFile(Protocol):
+    """What an outbox asks of the file that it is a part of; see `OutboxFile`."""
+
+    @property
+    def failure(self) -> str: ...
+
+    def held(self, node: int) -> tuple[int, int]: ...
+
+    def wants_commit(self, outbox: Outbox, *, urgent: bool = True) -> None: ...
+
+    async def read(self, node: int, first: int, last: int) -> list[Entry]: ...
+
+    async def bury(self, node: int, position: int) -> None: ...
+
+    async def flush(self) -> None: ...
+
+
 class Outbox:
     """One node's payloads that the hub has not stored yet; made by `OutboxFile.outbox`."""
 
     def __init__(
-        self, file: OutboxFile, row: NodeRow, most: int, most_bytes: int, largest_bytes: int
+        self, file: HoldingFile, row: NodeRow, most: int, most_bytes: int, largest_bytes: int
     ) -> None:
         self._file = file
         self.row = row

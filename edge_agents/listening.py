@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiomqtt
 
@@ -14,16 +14,14 @@ from devices.wire.topics import MessageType, Topic, TopicError, parse_topic
 from edge_agents.commanding import Order, left_ms
 from edge_agents.encoding import EPOCH, STORED
 from edge_agents.outbox import Answer
-
-if TYPE_CHECKING:
-    from edge_agents.node import Node
+from edge_agents.state import NodeState
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
     """Reads one connection and tells the session what it has to know; what cannot be read is counted."""
 
-    node: Node
+    node: NodeState
     client: aiomqtt.Client
     on_rebirth: Callable[[], None]
     on_stored: Callable[[], None]

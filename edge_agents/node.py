@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiomqtt
@@ -23,69 +22,27 @@ import aiomqtt
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType, Topic
-from edge_agents.clock import Steps
-from edge_agents.commanding import Order
-from edge_agents.connection import MqttSettings
 from edge_agents.declared import Counters, Device, DeviceDescription, HostView, Timing
-from edge_agents.encoding import data_body, fact_body, moved
-from edge_agents.outbox import Outbox
-from edge_agents.rules import Backoff, Change
+from edge_agents.encoding import data_body, fact_body
+from edge_agents.rules import Backoff
 from edge_agents.session import Control, Session, cancelled
+from edge_agents.state import NodeState, utc_ms
 
 __all__ = ["Counters", "Device", "DeviceDescription", "HostView", "Node", "Timing", "utc_ms"]
 
 log = logging.getLogger(__name__)
 
 
-def utc_ms() -> int:
-    """Now, UTC epoch milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(slots=True, eq=False)
-class Node:
-    """One edge node; see the module's text. `on_write(device, metric, value)` gets the commands.
+class Node(NodeState):
+    """One edge node that can run; see the module's text."""
 
-    `on_order` gets those that have an id, `on_request(text, sent_ms)` what the agent itself is asked for.
-
-    `simulated`, `clock_offset_ms` (school time minus real time at an instant) and `clock_factor` (how fast
-    school time passes) are only declared; metric times are the caller's. With `history` what is observed
-    belongs to the past: it goes out as history and is nobody's current state. `on_accepted(device, changes)`
-    hears what got a position.
-    """
-
-    group: str
-    node_id: str
-    outbox: Outbox
-    mqtt: MqttSettings
-    host_id: str = "hub"
-    simulated: bool = False
-    clock_offset_ms: Callable[[int], int] = lambda now_ms: 0
-    clock_factor: float = 1.0
-    history: bool = False
-    software: str = "smart-classroom-agent"
-    timing: Timing = field(default_factory=Timing)
-    on_write: Callable[[str, str, Any], None] | None = None
-    on_order: Callable[[Order], None] | None = None
-    on_request: Callable[[str, int | None], None] | None = None
-    on_accepted: Callable[[Device, Sequence[Change]], None] | None = None
-    now_ms: Callable[[], int] = utc_ms
-    steady_ms: Callable[[], int] | None = None
-    """A clock that never steps, by which steps of `now_ms` are noticed; None where `now_ms` is simulated."""
-    rng: random.Random = field(default_factory=random.Random)
-    devices: dict[str, Device] = field(default_factory=dict)
-    counters: Counters = field(default_factory=Counters)
-    host: HostView = field(default_factory=HostView)
-    facts: dict[str, tuple[DataType, Any]] = field(default_factory=dict)
-    """What the agent says of itself, by metric: declared in each NBIRTH; changed by `tell` alone."""
     session: Session | None = None
-    _steps: Steps = field(init=False)
 
     def __post_init__(self) -> None:
-        Topic(self.group, MessageType.NBIRTH, self.node_id)  # raises TopicError for an id that cannot be
+        NodeState.__post_init__(self)
         self.outbox.on_durable = self._wake
         self.outbox.on_new_epoch = self._new_epoch
-        self._steps = Steps(self.now_ms, self.steady_ms, self.outbox.position)
 
     @property
     def connected(self) -> bool:
@@ -127,7 +84,7 @@ class Node:
         return position
 
     def _take(self, device: Device, values: Mapping[str, Any], ts_ms: int | None) -> int | None:
-        self._look_at_clock()
+        self.look_at_clock()
         device_id = device.description.id
         changes = device.reported.changes(values, self.now_ms() if ts_ms is None else ts_ms)
         if not changes:
@@ -160,21 +117,6 @@ class Node:
             self.session.ask_for_rebirth()  # what no birth declared, or the disk refuses, a birth says
         else:
             self.session.queue_live(position, "", body)
-
-    def by_clock_of_now(self, position: int, body: bytes) -> bytes:
-        """A held payload's metrics; their times are moved if the clock was set since they were observed."""
-        self._look_at_clock()
-        shift_ms = self._steps.shift_ms(position)
-        return moved(body, shift_ms) if shift_ms else body
-
-    def _look_at_clock(self) -> None:
-        step_ms = self._steps.look(self.outbox.position)
-        if not step_ms:
-            return
-        log.warning("%s: the clock was set by %d ms: held values move with it", self.node_id, step_ms)
-        self.counters.clock_steps += 1
-        for device in self.devices.values():
-            device.reported.move(step_ms)
 
     def device_dead(self, device_id: str, reason: str) -> None:
         """The device does not answer, and why: a code such as `timeout` or `powered_off`."""
@@ -244,6 +186,6 @@ class Node:
             self.session.wake.set()
 
     def _new_epoch(self) -> None:
-        self._steps.forget(self.outbox.position)
+        self.forget_steps()
         if self.session is not None:
             self.session.new_epoch()

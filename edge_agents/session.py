@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiomqtt
 
@@ -15,9 +15,7 @@ from edge_agents.encoding import STORED, counter_body, historical
 from edge_agents.listening import Listener
 from edge_agents.rules import Pace, Replay
 from edge_agents.speaking import Speaker
-
-if TYPE_CHECKING:
-    from edge_agents.node import Node
+from edge_agents.state import NodeState
 
 LIVE_MOST = 5_000
 """Payloads waiting to go out for the first time; what is beyond that becomes backlog (it is on disk)."""
@@ -41,7 +39,7 @@ class Session:
     One coroutine sends, so the sequence has no gaps and births come before data; another one reads.
     """
 
-    def __init__(self, node: Node, client: aiomqtt.Client, bd_seq: int) -> None:
+    def __init__(self, node: NodeState, client: aiomqtt.Client, bd_seq: int) -> None:
         self.node = node
         self.client = client
         self.wake = asyncio.Event()
@@ -49,7 +47,7 @@ class Session:
         timing = node.timing
         self._outbox = node.outbox
         self._loop = asyncio.get_running_loop()
-        self._leaving = False
+        self._leaving = self._ended = False
         self._rebirth = False
         self._live: deque[tuple[int, str, bytes | Control]] = deque()
         self._shown = 0
@@ -120,6 +118,7 @@ class Session:
         try:
             await asyncio.wait((reader, sender), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._ended = True
             await cancelled(reader, sender)
             results = await asyncio.gather(reader, sender, return_exceptions=True)
         for result in results:
@@ -286,7 +285,7 @@ class Session:
 
     def _greet_host(self) -> None:
         """The host came back: tell it that we are here, and what it may have missed."""
-        if self.node.session is not self:
+        if self._ended:
             return
         now = self._ms()
         self._asked_by_ms = now

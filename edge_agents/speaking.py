@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import aiomqtt
 
 from devices.wire.payloads import ndeath_payload
@@ -11,16 +9,15 @@ from devices.wire.topics import MessageType
 from edge_agents import encoding
 from edge_agents.births import device_birth, device_death, node_birth
 from edge_agents.connection import hold_back, post
+from edge_agents.declared import Device
 from edge_agents.encoding import Head
-
-if TYPE_CHECKING:
-    from edge_agents.node import Device, Node
+from edge_agents.state import NodeState
 
 
 class Speaker:
     """Numbers and publishes; one coroutine calls it, so that the sequence has no gaps."""
 
-    def __init__(self, node: Node, client: aiomqtt.Client, bd_seq: int) -> None:
+    def __init__(self, node: NodeState, client: aiomqtt.Client, bd_seq: int) -> None:
         self._node = node
         self._client = client
         self._bd_seq = bd_seq

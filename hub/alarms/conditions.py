@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from devices.kind import Limit, Metric, Severity
 from hub.alarms.alarm import Plain, Subject
-
-if TYPE_CHECKING:
-    from hub.alarms.flapping import Flap
+from hub.alarms.flapping import FlapRule
 
 INFINITY = math.inf
 
@@ -92,6 +90,29 @@ class Step(Timed):
         if self.violated:
             return -INFINITY, math.nextafter(self.threshold + self.hysteresis, -INFINITY)
         return self.threshold, INFINITY
+
+
+@dataclass(slots=True, eq=False)
+class Flap(Timed):
+    """The latest rises of one condition; woken when it has been quiet for long enough.
+
+    `wrong` is whether it is so at this moment, which a flapping alarm does not show; `count` is how often it
+    rose since it flaps.
+    """
+
+    condition: Condition
+    rule: FlapRule
+    wrong: bool = False
+    count: int = 0
+    rises_ms: deque[int] = field(default_factory=deque)
+
+    def rise(self, at_ms: int) -> bool:
+        """Notes a rise, never before the one before; tells whether there are too many within the window."""
+        rises = self.rises_ms
+        rises.append(max(at_ms, rises[-1]) if rises else at_ms)
+        if len(rises) > self.rule.rises:
+            rises.popleft()
+        return len(rises) == self.rule.rises and rises[-1] - rises[0] <= self.rule.window_ms
 
 
 @dataclass(slots=True, eq=False)

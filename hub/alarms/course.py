@@ -8,9 +8,9 @@ from dataclasses import replace
 from devices.kind import Severity
 from hub.alarms import words
 from hub.alarms.alarm import Alarm, AlarmState, ChangeKind, Plain
-from hub.alarms.conditions import Condition, Scope, Shelf, Step, Watch
+from hub.alarms.conditions import Condition, Flap, Scope, Shelf, Step, Watch
 from hub.alarms.deadlines import Deadlines
-from hub.alarms.flapping import Flap, FlapRule, worth_telling
+from hub.alarms.flapping import FlapRule, worth_telling
 from hub.alarms.ledger import Ledger, unshelved_state
 from hub.alarms.places import Places
 

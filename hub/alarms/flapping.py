@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from hub.alarms.conditions import Condition, Timed
+from dataclasses import dataclass
 
 MINUTE_MS = 60_000
 TOLD_FROM = 8
@@ -26,29 +23,6 @@ FLAPPING: Mapping[str, FlapRule] = {
     "school_down": FlapRule(window_ms=30 * MINUTE_MS, hold_ms=10 * MINUTE_MS),
 }
 """The rules by condition; `FlapRule()` for all others. Connections come and go more slowly than values."""
-
-
-@dataclass(slots=True, eq=False)
-class Flap(Timed):
-    """The latest rises of one condition; woken when it has been quiet for long enough.
-
-    `wrong` is whether it is so at this moment, which a flapping alarm does not show; `count` is how often it
-    rose since it flaps.
-    """
-
-    condition: Condition
-    rule: FlapRule
-    wrong: bool = False
-    count: int = 0
-    rises_ms: deque[int] = field(default_factory=deque)
-
-    def rise(self, at_ms: int) -> bool:
-        """Notes a rise, never before the one before; tells whether there are too many within the window."""
-        rises = self.rises_ms
-        rises.append(max(at_ms, rises[-1]) if rises else at_ms)
-        if len(rises) > self.rule.rises:
-            rises.popleft()
-        return len(rises) == self.rule.rises and rises[-1] - rises[0] <= self.rule.window_ms
 
 
 def worth_telling(count: int) -> bool:
