@@ -10,6 +10,7 @@ from typing import Literal
 
 Fault = Literal["", "silent", "garbage", "half", "reset"]
 _DEVICE, _MEDIA = "http://www.onvif.org/ver10/device/wsdl", "http://www.onvif.org/ver10/media/wsdl"
+_MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
 _SCHEMA, _SOAP = "http://www.onvif.org/ver10/schema", "http://www.w3.org/2003/05/soap-envelope"
 JPEG = b"\xff\xd8\xff\xe0 a grey wall \xff\xd9"
 _OPEN = {"GetSystemDateAndTime", "GetServices", "GetCapabilities"}
@@ -22,6 +23,8 @@ class Camera:
     username: str = "hub"
     clock_off_s: int = 0
     firmware: str = "V5.7.3"
+    shutter: bool | None = False
+    """Closed or open; None for a camera without privacy masks."""
     fault: Fault = ""
     port: int = 0
     asked: list[str] = field(default_factory=list)
@@ -57,8 +60,13 @@ class Camera:
             "GetServices": "".join(
                 f"<d:Service><d:Namespace>{name}</d:Namespace><d:XAddr>{here}/{path}</d:XAddr>"
                 "<d:Version><t:Major>2</t:Major><t:Minor>6</t:Minor></d:Version></d:Service>"
-                for name, path in ((_DEVICE, "onvif/device_service"), (_MEDIA, "onvif/media"))
+                for name, path in self._services()
             ),
+            "GetMasks": '<m2:Masks token="shutter"><m2:ConfigurationToken>v</m2:ConfigurationToken>'
+            "<m2:Polygon>"
+            + "".join(f'<t:Point x="{x}" y="{y}"/>' for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1)))
+            + "</m2:Polygon><m2:Type>Color</m2:Type>"
+            f"<m2:Enabled>{str(bool(self.shutter)).lower()}</m2:Enabled></m2:Masks>",
             "GetDeviceInformation": "<d:Manufacturer>Acme</d:Manufacturer><d:Model>C1</d:Model>"
             f"<d:FirmwareVersion>{self.firmware}</d:FirmwareVersion><d:SerialNumber>1</d:SerialNumber>"
             "<d:HardwareId>1</d:HardwareId>",
@@ -75,8 +83,12 @@ class Camera:
             "<t:InvalidAfterConnect>false</t:InvalidAfterConnect><t:InvalidAfterReboot>false</t:InvalidAfterReboot>"
             "<t:Timeout>PT0S</t:Timeout></m:MediaUri>",
         }[operation]
-        prefix = "m" if operation in ("GetProfiles", "GetSnapshotUri") else "d"
+        prefix = {"GetProfiles": "m", "GetSnapshotUri": "m", "GetMasks": "m2"}.get(operation, "d")
         return f"<{prefix}:{operation}Response>{found}</{prefix}:{operation}Response>"
+
+    def _services(self) -> list[tuple[str, str]]:
+        there = [(_DEVICE, "onvif/device_service"), (_MEDIA, "onvif/media")]
+        return there if self.shutter is None else [*there, (_MEDIA2, "onvif/media2")]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -106,6 +118,7 @@ class Camera:
         inside = self.answer(operation[1], body)
         text = (
             f'<?xml version="1.0"?><s:Envelope xmlns:s="{_SOAP}" xmlns:d="{_DEVICE}" xmlns:m="{_MEDIA}" '
+            f'xmlns:m2="{_MEDIA2}" '
             f'xmlns:t="{_SCHEMA}" xmlns:ter="http://www.onvif.org/ver10/error"><s:Body>{inside}</s:Body></s:Envelope>'
         )
         said = _http(text.encode(), "application/soap+xml")

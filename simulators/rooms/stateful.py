@@ -63,9 +63,10 @@ class CameraStand(_Spoilt):
         self.simulator.stop()
 
     async def show(self, values: dict[str, Any], dt_s: float) -> None:
-        """Firmware, and how wrong its clock is."""
+        """Firmware, how wrong its clock is, and whether its shutter is closed."""
         self.simulator.firmware = values["Firmware"]
         self.simulator.clock_off_s = values["Clock Offset"]
+        self.simulator.shutter = values["Privacy"]
 
 
 class CodecStand(_Spoilt):

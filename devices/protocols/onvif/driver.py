@@ -13,7 +13,8 @@ from onvif.exceptions import ONVIFError
 from zeep.exceptions import Error as SoapError
 from zeep.exceptions import Fault
 
-from devices.protocols.failures import unreachable
+from devices.protocols.failures import RefusedError, unreachable
+from devices.protocols.onvif.masks import MEDIA2, Masks
 from devices.protocols.onvif.options import CameraOptions
 from devices.simulation import UnreachableError
 
@@ -31,6 +32,7 @@ class CameraDriver:
         self._media: Any = None
         self._firmware: str | None = None
         self._profiles: list[Any] = []
+        self._masks: Masks | None = None
 
     async def connect(self) -> None:
         """Find the camera's services; what does not change by itself is read here."""
@@ -47,6 +49,7 @@ class CameraDriver:
         await self._said(self._camera.update_xaddrs())
         self._device = await self._said(self._camera.create_devicemgmt_service())
         self._media = await self._said(self._camera.create_media_service())
+        self._masks = Masks.of(self._media, self._camera.xaddrs.get(MEDIA2))
         about = await self._said(self._device.GetDeviceInformation())
         self._firmware = str(about.FirmwareVersion or "")[:100] or None
 
@@ -60,6 +63,7 @@ class CameraDriver:
             "Firmware": self._firmware,
             "Profiles": len(self._profiles),
             "Clock Offset": _offset_s(clock),
+            "Privacy": await self._said(self._masks.cover()) if self._masks else None,
             "Bitrate": getattr(rate, "BitrateLimit", None),
             "Frame Rate": None if rate is None else float(rate.FrameRateLimit),
         }
@@ -76,8 +80,8 @@ class CameraDriver:
         return picture
 
     async def write(self, metric: str, value: Any) -> None:
-        """Nothing that ONVIF has in common for all cameras can be written."""
-        raise UnreachableError("protocol_error", f"{metric} cannot be set by ONVIF")
+        """Nothing that ONVIF has in common for all cameras can be written. Raises RefusedError."""
+        raise RefusedError(f"{metric} cannot be set by ONVIF")
 
     async def close(self) -> None:
         """Let go of the connections."""
