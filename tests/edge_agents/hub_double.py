@@ -8,6 +8,7 @@ from typing import Any
 
 import aiomqtt
 
+from devices.wire.datatypes import DataType, wrap
 from devices.wire.payloads import Payload, decode_payload, encode_payload, rebirth_payload, state_payload
 from devices.wire.structures import MetricValue
 from devices.wire.topics import MessageType, Topic, parse_topic
@@ -60,6 +61,7 @@ class HubDouble:
         self.duplicates = 0
         self.sequence_errors: list[str] = []
         self.answer_s = answer_s
+        self._datatypes: dict[tuple[str | None, str | None, str | None], DataType] = {}
         self._seq: dict[str, int] = {}
         self._owed: set[tuple[str, str, int]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -122,11 +124,21 @@ class HubDouble:
                 self._seq.pop(topic.node, None)
                 continue
             heard = Heard(topic, decode_payload(raw), raw, message.qos, bool(message.retain))
+            self._by_birth(heard)
             self.heard.append(heard)
             self._check_sequence(heard)
             is_data = topic.message_type in (MessageType.NBIRTH, MessageType.NDATA, MessageType.DDATA)
             if is_data and "Outbox/Epoch" in heard.values:  # what has no position is only shown
                 self._store(heard)
+
+    def _by_birth(self, heard: Heard) -> None:
+        """Data names no datatypes: a -1 is a large number until the birth has said that it is signed."""
+        for metric in heard.payload.metrics:
+            key = (heard.topic.node, heard.topic.device, metric.name)
+            if metric.datatype is not None:
+                self._datatypes[key] = metric.datatype
+            elif key in self._datatypes:
+                metric.value = wrap(metric.value, self._datatypes[key])
 
     def _check_sequence(self, heard: Heard) -> None:
         node, seq = heard.topic.node, heard.payload.seq

@@ -6,6 +6,7 @@ import pytest
 
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import MetricValue, Payload, encode_payload, ndeath_payload
+from hub.ingest.mirror import Mirror
 from hub.ingest.model import BORN, DEAD
 from hub.ingest.state import FollowerState, snapshot_of
 from tests.hub.ingest.parts import EPOCH, START_MS, Parts, Sender, number
@@ -240,6 +241,16 @@ def test_one_metric_with_an_absurd_time_takes_that_of_its_payload(parts: Parts) 
         "air", number("Temperature", 21.0, ts_ms=5), number("Humidity", 50.0, ts_ms=START_MS + 10**11)
     )
     assert {row.ts_ms for row in parts.rows} == {START_MS}
+
+
+def test_a_negative_number_in_data_without_datatype_is_read_by_the_birth(parts: Parts) -> None:
+    sender = Sender(parts).born("eye", kind="camera")
+    sender.data("eye", MetricValue("Clock Offset", value=0xFFFF_FFFF, ts_ms=START_MS))
+    assert parts.value("eye", "Clock Offset") == -1
+    assert parts.rows[-1].values == [-1]
+    device = parts.directory.nodes["S1/n1"].devices["eye"]
+    mirror = Mirror(parts.directory, lambda topic, document: None, 0)
+    assert mirror.document(device, parts.now_ms)["metrics"]["Clock Offset"]["value"] == -1
 
 
 def test_restored_state_is_what_was_remembered(parts: Parts, tmp_path: Path) -> None:
