@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from devices.wire import sparkplug_b_pb2 as pb
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import MetricValue, Payload, encode_payload, ndeath_payload
 from hub.ingest.mirror import Mirror
@@ -245,7 +246,12 @@ def test_one_metric_with_an_absurd_time_takes_that_of_its_payload(parts: Parts) 
 
 def test_a_negative_number_in_data_without_datatype_is_read_by_the_birth(parts: Parts) -> None:
     sender = Sender(parts).born("eye", kind="camera")
-    sender.data("eye", MetricValue("Clock Offset", value=0xFFFF_FFFF, ts_ms=START_MS))
+    sender.position += 1
+    offset = number("Clock Offset", -1, DataType.Int32)
+    data = pb.Payload.FromString(sender.encode([*sender.about_outbox(1), offset]))
+    data.metrics[-1].ClearField("datatype")
+    assert data.metrics[-1].int_value == 0xFFFF_FFFF
+    parts.send(sender.topic("DDATA", "eye"), data.SerializeToString())
     assert parts.value("eye", "Clock Offset") == -1
     assert parts.rows[-1].values == [-1]
     device = parts.directory.nodes["S1/n1"].devices["eye"]
