@@ -21,6 +21,7 @@ from edge_agents.command_journal import FileJournal
 from edge_agents.configuration import ConfigurationFile
 from edge_agents.day_plan import DayPlan
 from edge_agents.diagnosing import LogRing
+from edge_agents.discovery.searching import PATIENCE_S, Discovery
 from edge_agents.driver import PolledDevice
 from edge_agents.executing import Commands
 from edge_agents.generation import OutboxBusyError
@@ -111,6 +112,8 @@ async def _run(own: AgentSettings, config: Path, ring: LogRing) -> bool:
         node = agent.node
         running = Running(node, agent.polled, agent.add, agent.commands.remove)
         managed = Managed(config, own, wanted, running, driver_of, ring, agent.requests, version=_version())
+        discovery = Discovery(node, lambda: managed.settings)
+        agent.requests.register("scan", discovery.scan, patience_s=PATIENCE_S)
         log.info("agent %s/%s with %d devices", node.group, node.node_id, len(agent.polled))
         agent.start()
         async with asyncio.TaskGroup() as tasks:
@@ -119,6 +122,7 @@ async def _run(own: AgentSettings, config: Path, ring: LogRing) -> bool:
                 tasks.create_task(renewal.run(stop))
             tasks.create_task(running.run(stop))
             tasks.create_task(managed.run(stop))
+            tasks.create_task(discovery.run(stop))
     finally:
         if agent is not None:
             await agent.close()

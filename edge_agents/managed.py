@@ -90,6 +90,11 @@ class Managed:
         requests.register("diagnose", self.diagnose)
         self.tell()
 
+    @property
+    def settings(self) -> AgentSettings:
+        """What is in force now."""
+        return self._settings
+
     def tell(self) -> None:
         """Say which version and configuration this is."""
         self.node.tell("Agent/Version", DataType.String, self._version)

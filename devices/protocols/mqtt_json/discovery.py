@@ -30,6 +30,8 @@ class Offer:
     name: str
     maker: str
     model: str
+    mac: str = ""
+    serial: str = ""
 
     @property
     def key(self) -> str:
@@ -42,14 +44,15 @@ def offers(messages: Iterable[tuple[str, bytes]]) -> list[Offer]:
     found: dict[str, Offer] = {}
     for topic, payload in messages:
         try:
-            for offer in _read(topic, payload):
+            for offer in read(topic, payload):
                 found[offer.key] = offer
         except NotUnderstoodError:
             continue
     return list(found.values())
 
 
-def _read(topic: str, payload: bytes) -> list[Offer]:
+def read(topic: str, payload: bytes) -> list[Offer]:
+    """The devices that one message announces. Raises NotUnderstoodError."""
     readers: tuple[tuple[str, Callable[[str, bytes], list[Offer]]], ...] = (
         ("zigbee2mqtt/", _zigbee),
         ("tasmota/", _tasmota),
@@ -83,7 +86,12 @@ def _zigbee(_: str, payload: bytes) -> list[Offer]:
         }:
             continue
         options = {"protocol": "zigbee2mqtt", "name": name}
-        found.append(Offer(kind, options, name, _text(definition, "vendor"), _text(definition, "model")))
+        maker, model, address = (
+            _text(definition, "vendor"),
+            _text(definition, "model"),
+            _text(row, "ieee_address"),
+        )
+        found.append(Offer(kind, options, name, maker, model, serial=address))
     return found
 
 
@@ -102,6 +110,7 @@ def _tasmota(_: str, payload: bytes) -> list[Offer]:
             _text(said, "dn") or topic,
             "Tasmota",
             _text(said, "md"),
+            _text(said, "mac"),
         )
     ]
 
@@ -115,7 +124,8 @@ def _shelly(_: str, payload: bytes) -> list[Offer]:
     is_sensor = any(word in (app + name).lower() for word in ("ht", "flood", "sensor"))
     options = {"protocol": "shelly", "prefix": name}
     kind = "room_air" if is_sensor else "relay"
-    return [Offer(kind, options, _text(said, "name") or name, "Shelly", _text(said, "model"))]
+    model, address = _text(said, "model"), _text(said, "mac")
+    return [Offer(kind, options, _text(said, "name") or name, "Shelly", model, address)]
 
 
 def _classroom(topic: str, payload: bytes) -> list[Offer]:
@@ -125,7 +135,8 @@ def _classroom(topic: str, payload: bytes) -> list[Offer]:
     if kind not in _CLASSROOM_KINDS or not number:
         return []
     options = {"protocol": "classroom", "id": number}
-    return [Offer(kind, options, _text(said, "name") or number, _text(said, "maker"), _text(said, "model"))]
+    maker, model, serial = _text(said, "maker"), _text(said, "model"), _text(said, "serial")
+    return [Offer(kind, options, _text(said, "name") or number, maker, model, serial=serial)]
 
 
 def _text(said: Mapping[str, Any], key: str) -> str:
