@@ -26,13 +26,14 @@ _WAIT_S = 8.0
 _DISK_FREE_BYTES = 200 * 2**20
 _END_SOON_MS = 14 * 86_400_000
 _BUILT_MS = 1_700_000_000_000
-_ADVICE = {
+ADVICE = {
     "timeout": "is it switched on, and in this network?",
     "refused": "it is there, but its control is off or on another port: enable it in its menu",
     "no_route": "no way leads there: check the address, the cable, and the network of this machine",
     "auth_failed": "the password or community in its options is wrong",
     "powered_off": "it is switched off at the mains or by plan",
     "protocol_error": "it answers something else: check its kind and its port",
+    "unplugged": "its gateway or server answers, the device behind does not: check its cable there",
 }
 
 
@@ -242,4 +243,4 @@ async def _device(settings: AgentSettings, place: int) -> Finding:
     failed = next(step for step in found["steps"] if not step["ok"])
     reason = failed["reason"]
     text = f"{reason} at {failed['step']} ({failed['text']})"
-    return Finding(name, text, _ADVICE.get(reason, "look at the device itself"))
+    return Finding(name, text, ADVICE.get(reason, "look at the device itself"))

@@ -20,6 +20,7 @@ from devices.simulation import UnreachableError
 from edge_agents.commanding import DEVICE_REFUSED, NOT_ALLOWED, State
 from edge_agents.executing import Commands, Write
 from edge_agents.node import Node
+from edge_agents.power import Switched
 from edge_agents.rules import Backoff
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class PolledDevice:
         self._commands = commands
         self._writes: deque[Write] = deque()
         self._eager = 0
+        self._switched = Switched(kind)
         self._wake = asyncio.Event()
 
     def put(self, write: Write, *, first: bool = False) -> bool:
@@ -114,7 +116,7 @@ class PolledDevice:
                     await self._driver.connect()
                 await self._poll_until(stop, backoff)
             except Exception as error:
-                reason = reason_of(error)
+                reason = self._switched.reason(reason_of(error))
                 if reason == "protocol_error":
                     log.warning("%s: driver failed", self.device_id, exc_info=error)
                 self._node.device_dead(self.device_id, reason)
@@ -130,6 +132,7 @@ class PolledDevice:
                 values = await self._driver.poll()
             if self._commands is not None:
                 values = self._commands.seen(self.device_id, values)
+            self._switched.saw(values)
             self._node.observe(self.device_id, values)
             backoff.reset()
             await self._until_next_poll(stop)
@@ -151,6 +154,7 @@ class PolledDevice:
             raise
         else:
             self._eager = EAGER_POLLS
+            self._switched.wrote(write.metric, write.value)
             write.ended(State.DONE, "")
 
     def _refused(self, write: Write, detail: str, error: Exception) -> None:
