@@ -3,9 +3,12 @@
 #   sudo sh install-agent.sh --code CODE --hub https://hub.example
 # Repeating it is safe. Everything it does is listed in docs/agents.md.
 set -eu
+umask 022 # the service's account has to read the program, whatever the caller's mask
 
 NAME=smart-classroom-agent
 ACCOUNT=classroom-agent
+# what only the hub imports; it is half of all the libraries
+HUB_ONLY='pyarrow|pillow|reportlab|psycopg|psycopg-binary|influxdb-client|reactivex|xlsxwriter|python-calamine'
 code='' hub='' from='' uninstall='' purge='' start=1 root="${DESTDIR:-}" python="${PYTHON:-}"
 
 usage() {
@@ -85,15 +88,20 @@ if [ -n "$uninstall" ]; then
     exit 0
 fi
 
-new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+as_agent() {
+    if live && command -v runuser >/dev/null 2>&1; then runuser -u "$ACCOUNT" -- "$@"; else "$@"; fi
+}
+
+# asked as the account: an interpreter below somebody's home is none for a service
+new_enough() { as_agent "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 find_python() {
     if [ -n "$python" ]; then
-        new_enough "$python" || fail "PYTHON=$python is not Python 3.11 or later"
+        new_enough "$python" || fail "PYTHON=$python is not Python 3.11 or later that $ACCOUNT may run"
         return
     fi
-    for each in python3.14 python3.13 python3.12 python3.11 python3; do
-        if command -v "$each" >/dev/null 2>&1 && new_enough "$each"; then
+    for each in python3.14 python3.13 python3.12 python3.11 python3 /usr/bin/python3; do
+        if command -v "$each" >/dev/null 2>&1 && new_enough "$(command -v "$each")"; then
             python=$(command -v "$each")
             return
         fi
@@ -112,12 +120,14 @@ find_source() {
 
 install_program() {
     install -d -m 0755 "$program" "$program/docs"
-    if ! "$program/venv/bin/python" -c '' 2>/dev/null; then
+    if ! new_enough "$program/venv/bin/python"; then
         "$python" -m venv --clear "$program/venv" || fail "no venv; say: apt-get install python3-venv"
     fi
     # pinned versions if they lie beside the program; a wheel alone brings its own bounds
     if [ -f "$from/requirements.lock" ]; then
-        "$program/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$from/requirements.lock" \
+        awk -v hub_only="^($HUB_ONLY)==" '/^[a-z]/ { drop = $0 ~ hub_only } !drop' "$from/requirements.lock" \
+            > "$program/requirements.lock"
+        "$program/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$program/requirements.lock" \
             || fail "the libraries could not be installed; is there a way to the package index?"
         deps=--no-deps
     else
@@ -152,11 +162,17 @@ enrol() {
     if [ -z "$code" ]; then
         return 0
     fi
-    if live && command -v runuser >/dev/null 2>&1; then
-        runuser -u "$ACCOUNT" -- "$program/venv/bin/hub" agent enrol "$code" --hub "$hub" --config "$file"
-    else
-        "$program/venv/bin/hub" agent enrol "$code" --hub "$hub" --config "$file"
-    fi || fail "enrolment failed; nothing else is missing: repeat with a fresh code"
+    seeded=''
+    if [ ! -f "$file" ]; then # enrolment keeps what is there; without this, payloads would wait below /etc
+        seeded=1
+        printf '[outbox]\npath = "/var/lib/%s/outbox.db"\n' "$NAME" > "$file"
+        chmod 0640 "$file"
+        owned "$file"
+    fi
+    if ! as_agent "$program/venv/bin/hub" agent enrol "$code" --hub "$hub" --config "$file"; then
+        if [ -n "$seeded" ]; then rm -f "$file"; fi
+        fail "enrolment failed; nothing else is missing: repeat with a fresh code"
+    fi
 }
 
 start_service() {
@@ -177,9 +193,9 @@ start_service() {
     fi
 }
 
-find_python
 find_source
 make_account
+find_python
 install_program
 make_folders
 enrol
