@@ -13,6 +13,7 @@ from pysnmp.proto import api, rfc1902, rfc1905
 
 Fault = Literal["", "silent", "garbage", "half", "wrong_id", "endless"]
 _IF, _IFX = (1, 3, 6, 1, 2, 1, 2, 2, 1), (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
+_SYSTEM = (1, 3, 6, 1, 2, 1, 1)
 _V2C: Any = api.PROTOCOL_MODULES[api.SNMP_VERSION_2C]
 
 
@@ -59,6 +60,12 @@ class SnmpAgent:
     uptime_ticks: int = 0
     community: str = "public"
     fault: Fault = ""
+    most: int = 1000
+    """Values that fit into an answer; to a GET of more it says tooBig."""
+    descr: str = "Simulated switch"
+    name: str = "switch"
+    layers: int = 2
+    object_id: tuple[int, ...] = (1, 3, 6, 1, 4, 1, 9, 1, 1)
     port: int = 0
     questions: int = 0
     _transport: asyncio.DatagramTransport | None = None
@@ -91,6 +98,9 @@ class SnmpAgent:
         _V2C.apiPDU.set_defaults(reply)
         number = int(_V2C.apiPDU.get_request_id(asked))
         _V2C.apiPDU.set_request_id(reply, number + 7 if self.fault == "wrong_id" else number)
+        if len(found) > self.most and not asked.isSameTypeWith(_V2C.GetBulkRequestPDU()):
+            _V2C.apiPDU.set_error_status(reply, 1)
+            found = []
         _V2C.apiPDU.set_varbinds(reply, found)
         _V2C.apiMessage.set_pdu(message, reply)
         encoded: bytes = encoder.encode(message)
@@ -98,7 +108,11 @@ class SnmpAgent:
 
     def _found(self, asked: Any) -> list[tuple[Any, Any]]:
         table: dict[tuple[int, ...], Any] = {
-            (1, 3, 6, 1, 2, 1, 1, 3, 0): rfc1902.TimeTicks(self.uptime_ticks % 2**32)
+            (*_SYSTEM, 1, 0): rfc1902.OctetString(self.descr.encode()),
+            (*_SYSTEM, 2, 0): rfc1902.ObjectIdentifier(self.object_id),
+            (*_SYSTEM, 3, 0): rfc1902.TimeTicks(self.uptime_ticks % 2**32),
+            (*_SYSTEM, 5, 0): rfc1902.OctetString(self.name.encode()),
+            (*_SYSTEM, 7, 0): rfc1902.Integer32(self.layers),
         }
         for index, one in enumerate(self.ports, start=1):
             table.update(one.rows(index))
