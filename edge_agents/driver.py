@@ -25,7 +25,7 @@ from edge_agents.rules import Backoff
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 0.1
+BEAT_S = 0.25
 WRITES_MOST = 32
 """Commands that may wait for one device; a device that is not there must not collect a day's worth."""
 EAGER_POLLS, EAGER_S = 3, 0.7

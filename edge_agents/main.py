@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -87,6 +88,9 @@ def run(settings: AgentSettings, config: Path) -> tuple[int, bool]:
     )
     logging.getLogger().addHandler(ring)
     try:
+        # what is loaded stays: looking through it for cycles again and again is a tenth of an agent's work
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return 0, runner.run(_run(settings, config, ring))
     except OutboxBusyError as error:
@@ -224,6 +228,7 @@ def assemble(settings: AgentSettings, file: OutboxFile) -> Agent:
     requests = Requests(node, commands, version=_version())
     if journal.set_aside:
         node.tell("Agent/Problem", DataType.String, "commands_set_aside")
+    node.say_damage()
     made = Agent(node, {}, commands, requests, DayPlan(node, commands, requests), journal)
     for device in settings.devices:
         made.add(device)

@@ -5,6 +5,7 @@ Source: PJLink Class 2 specification, JBMIA, version 2.10; its sections are name
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ POWER = {
     Power.State.COOLING: "cooling",
     Power.State.WARMING: "warming",
 }
+HOURS_EVERY_S = 60.0
 
 
 class PJLinkDriver:
@@ -48,9 +50,12 @@ class PJLinkDriver:
         self._names = {code: name for name, code in options.inputs.items()}
         self._class = PJClass.ONE
         self._failed = False
+        self._hours: dict[str, Any] = {}
+        self._hours_due_s = 0.0
 
     async def connect(self) -> None:
         """Ask for its class; one that does not know the question is of class 1."""
+        self._hours_due_s = 0.0
         asked = await self._ask(self._link.info.pjlink_class(), unknown=PJClass.ONE)
         self._class = asked or PJClass.ONE
 
@@ -60,9 +65,7 @@ class PJLinkDriver:
         # a projector that will not even tell its power "at present" is there, and in standby
         power = await self._ask(self._link.power.get(), unavailable=Power.State.OFF)
         values: dict[str, Any] = {"Power": POWER.get(power), "Temperature": None}
-        lamps = await self._ask(self._link.lamps.status(), unknown=[])
-        if lamps is not None:
-            values["Lamp Hours"] = max((hours for hours, _ in lamps), default=None)
+        values |= await self._slow_ones()
         source = await self._ask(self._link.sources.get(self._class))
         if source is not None:
             code = f"{source[0].value}{source[1]}"
@@ -74,6 +77,17 @@ class PJLinkDriver:
         if self._failed and not values.get("Fault"):
             values["Fault"] = "other"
         return values
+
+    async def _slow_ones(self) -> Mapping[str, Any]:
+        """Its lamps' hours, asked again when they may have moved: each question is a connection."""
+        now_s = time.monotonic()
+        if now_s >= self._hours_due_s:
+            lamps = await self._ask(self._link.lamps.status(), unknown=[])
+            if lamps is None:  # in standby it may not say; what it said stays true
+                return {}
+            self._hours_due_s = now_s + HOURS_EVERY_S
+            self._hours = {"Lamp Hours": max((hours for hours, _ in lamps), default=None)}
+        return self._hours
 
     async def write(self, metric: str, value: Any) -> None:
         """Switch power or input. Raises RefusedError when it says no, as to "on" while it cools."""

@@ -73,10 +73,12 @@ class Display:
         self._sources = options.inputs
         self._names = {source: name for name, source in options.inputs.items()}
         self._fresh = False
+        self._firmware: dict[str, Any] = {}
 
     async def connect(self) -> None:
         """Open the one connection. Raises UnreachableError."""
         self._mdc.drop()
+        self._firmware = {}
         try:
             await self._mdc.open()
         except (OSError, EOFError) as error:
@@ -137,8 +139,9 @@ class Display:
 
     async def more(self, power: Any) -> dict[str, Any]:
         """What only this kind knows."""
-        said = await self._told(self._mdc.software_version)
-        return {} if said is None else {"Firmware": said[0]}
+        if not self._firmware and (said := await self._told(self._mdc.software_version)) is not None:
+            self._firmware = {"Firmware": said[0]}  # a new one comes with a restart, and so a new connection
+        return self._firmware
 
     async def _do(self, command: Callable[..., Awaitable[Any]], *data: Any) -> None:
         try:

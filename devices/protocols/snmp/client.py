@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from devices.protocols.snmp.community import CommunityLine
+from devices.protocols.snmp.failures import TooBigError
 from devices.protocols.snmp.message import END, Oid
 from devices.protocols.snmp.options import SnmpOptions
 from devices.simulation import UnreachableError
 
+GET_MOST = 60  # of one question; what is too big for the device is asked in halves
 VARIABLES_MOST = 40  # of one answer: fits an Ethernet frame, whatever the device makes of larger ones
 ROWS_MOST = 4096  # a device that never ends its table is wrong, not large
 
@@ -30,13 +32,24 @@ class SnmpClient:
 
     def __init__(self, options: SnmpOptions) -> None:
         self._line = _line(options)
+        self._most = GET_MOST
 
     async def get(self, *oids: Oid) -> list[Any]:
         """The values in order, None for what the device does not have."""
-        answer = await self._line.ask(oids)
-        if len(answer) != len(oids):
-            raise UnreachableError("protocol_error", "another number of values than asked for")
-        return [_readable(value) for _, value in answer]
+        values: list[Any] = []
+        while (first := len(values)) < len(oids):
+            part = oids[first : first + self._most]
+            try:
+                answer = await self._line.ask(part)
+            except TooBigError:
+                if len(part) == 1:
+                    raise
+                self._most = len(part) // 2  # its answers are small: remembered, so that it is asked once
+                continue
+            if len(answer) != len(part):
+                raise UnreachableError("protocol_error", "another number of values than asked for")
+            values += [_readable(value) for _, value in answer]
+        return values
 
     async def columns(self, *columns: Oid) -> list[dict[int, Any]]:
         """Whole columns of a table, values by the row's number."""

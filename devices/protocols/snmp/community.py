@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from devices.protocols.failures import unreachable
+from devices.protocols.snmp.failures import failure
 from devices.protocols.snmp.message import Answer, BadMessageError, Oid, answer, question
 from devices.protocols.snmp.options import SnmpOptions
 from devices.simulation import UnreachableError
-
-_NO_ACCESS = {6, 16}  # noAccess, authorizationError
 
 
 class CommunityLine(asyncio.DatagramProtocol):
@@ -24,6 +23,7 @@ class CommunityLine(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._number = random.getrandbits(30)
         self._waiting: asyncio.Future[Answer] | None = None
+        self._timer: asyncio.TimerHandle
         self._failures: list[UnreachableError] = []
 
     async def ask(self, oids: Sequence[Oid], repetitions: int | None = None) -> list[tuple[Oid, Any]]:
@@ -33,18 +33,32 @@ class CommunityLine(asyncio.DatagramProtocol):
         assert self._transport is not None
         self._number = (self._number + 1) % 2**31
         packet = question(self._community, self._number, oids, repetitions=repetitions)
-        self._waiting, self._failures = asyncio.get_running_loop().create_future(), []
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[Answer] = loop.create_future()
+        self._waiting, self._failures = waiting, []
+        self._transport.sendto(packet)
+        # one timer for all tries costs less than waiting for each
+        self._timer = loop.call_later(self._options.answer_s, self._again, packet, self._options.retries)
         try:
-            for _ in range(1 + self._options.retries):
-                self._transport.sendto(packet)
-                done, _ = await asyncio.wait((self._waiting,), timeout=self._options.answer_s)
-                if done:
-                    return _checked(self._waiting.result())
+            said = await waiting
         finally:
-            self._waiting.cancel()
-        if self._failures:
-            raise self._failures[0]
-        raise UnreachableError("timeout", "no answer; a wrong community is answered by silence, too")
+            self._timer.cancel()
+            waiting.cancel()
+        if said.status:
+            raise failure(said.status)
+        return said.variables
+
+    def _again(self, packet: bytes, tries: int) -> None:
+        waiting, transport = self._waiting, self._transport
+        if waiting is None or waiting.done():
+            return
+        if tries <= 0 or transport is None:
+            silence = UnreachableError("timeout", "no answer; a wrong community is answered by silence, too")
+            waiting.set_exception(self._failures[0] if self._failures else silence)
+            return
+        transport.sendto(packet)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._options.answer_s, self._again, packet, tries - 1)
 
     def close(self) -> None:
         """Let go of the socket."""
@@ -74,10 +88,3 @@ class CommunityLine(asyncio.DatagramProtocol):
             )
         except OSError as error:
             raise unreachable(error) from error
-
-
-def _checked(said: Answer) -> list[tuple[Oid, Any]]:
-    if said.status:
-        reason = "auth_failed" if said.status in _NO_ACCESS else "protocol_error"
-        raise UnreachableError(reason, f"the agent answers with error {said.status}")
-    return said.variables

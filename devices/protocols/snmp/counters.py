@@ -21,7 +21,6 @@ class Interface:
 
     index: int
     name: str
-    physical: bool
     up: bool
     speed_kbps: int
     octets_in: int | None

@@ -10,18 +10,19 @@ from devices.protocols.reachability.options import PingOptions
 from devices.protocols.reachability.probe import Probe
 from devices.protocols.snmp.client import SnmpClient, numbers
 from devices.protocols.snmp.counters import TICKS_PER_S, Interface, Rates, Reading, load_percent, rates
+from devices.protocols.snmp.message import Oid
 from devices.protocols.snmp.options import SnmpLineOptions, SnmpOptions
 from devices.simulation import UnreachableError
 
 _UPTIME = (1, 3, 6, 1, 2, 1, 1, 3, 0)
 _IF, _IFX = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
 _PHYSICAL = {6, 62, 69, 117}  # ethernetCsmacd, fastEther, fastEtherFX, gigabitEthernet
-# what seldom changes is read when the driver connects, the rest at every poll
-_FIXED = numbers([f"{_IF}.2", f"{_IFX}.1", f"{_IF}.3"])  # ifDescr, ifName, ifType
-_MOVING = numbers(
-    [f"{_IF}.8", f"{_IFX}.15", f"{_IF}.5", f"{_IFX}.6", f"{_IFX}.10", f"{_IF}.14", f"{_IF}.20"]
-)  # ifOperStatus, ifHighSpeed, ifSpeed, ifHCInOctets, ifHCOutOctets, ifInErrors, ifOutErrors
-_OLD = numbers([f"{_IF}.10", f"{_IF}.16"])  # ifInOctets, ifOutOctets
+# what seldom changes is read when the driver connects, the rest at every poll of the interfaces that matter
+_FIXED = numbers([f"{_IF}.2", f"{_IFX}.1", f"{_IF}.3", f"{_IFX}.15", f"{_IFX}.6"])
+# ifDescr, ifName, ifType; ifHighSpeed and ifHCInOctets to know whether it has them at all
+_STATE, _ERRORS_IN, _ERRORS_OUT = numbers([f"{_IF}.8", f"{_IF}.14", f"{_IF}.20"])
+_HIGH_SPEED, _WIDE_IN, _WIDE_OUT = numbers([f"{_IFX}.15", f"{_IFX}.6", f"{_IFX}.10"])
+_SPEED, _OLD_IN, _OLD_OUT = numbers([f"{_IF}.5", f"{_IF}.10", f"{_IF}.16"])
 _UP = 1
 
 
@@ -33,13 +34,16 @@ class _Interfaces:
         self._clock = clock
         self._client: SnmpClient | None = None
         self._names: dict[int, tuple[str, bool]] = {}
+        self._asked: list[int] = []
+        self._oids: list[Oid] = [_UPTIME]
+        self._high = self._wide = True
         self._last: Reading | None = None
 
     async def connect(self) -> None:
         """Learn which interfaces there are. Raises UnreachableError."""
         await self.close()
         self._client = SnmpClient(self.options)
-        descriptions, names, types = await self._client.columns(*_FIXED)
+        descriptions, names, types, high, wide = await self._client.columns(*_FIXED)
         if not descriptions:
             raise UnreachableError(
                 "protocol_error", "the device shows no interfaces to this user or community"
@@ -48,40 +52,44 @@ class _Interfaces:
             index: (str(names.get(index) or text), types.get(index) in _PHYSICAL)
             for index, text in descriptions.items()
         }
+        self._asked = [
+            index
+            for index, (name, physical) in self._names.items()
+            if self._matters(index, name, physical=physical)
+        ]
+        self._high, self._wide = any(high.values()), bool(wide)
+        speed = _HIGH_SPEED if self._high else _SPEED
+        octets = (_WIDE_IN, _WIDE_OUT) if self._wide else (_OLD_IN, _OLD_OUT)
+        columns = (_STATE, speed, *octets, _ERRORS_IN, _ERRORS_OUT)
+        self._oids = [_UPTIME, *((*column, index) for index in self._asked for column in columns)]
 
     async def read(self) -> tuple[Reading, dict[int, Rates]]:
-        """The interfaces now, and what ran over them since the last time."""
-        client = self._client
-        assert client is not None, "poll follows connect"
-        (uptime,) = await client.get(_UPTIME)
+        """The interfaces that matter now, and what ran over them since the last time."""
+        assert self._client is not None, "poll follows connect"
+        uptime, *said = await self._client.get(*self._oids)
         if not isinstance(uptime, int):
             raise UnreachableError("protocol_error", "no sysUpTime")
-        states, high, low, hc_in, hc_out, bad_in, bad_out = await client.columns(*_MOVING)
-        wide = bool(hc_in)
-        if not wide:
-            hc_in, hc_out = await client.columns(*_OLD)
-        at_s = self._clock()
-        reading = Reading(
-            at_s,
-            uptime,
-            {
-                index: Interface(
-                    index=index,
-                    name=name,
-                    physical=physical,
-                    up=states.get(index) == _UP,
-                    speed_kbps=_count(high.get(index)) * 1000 or _count(low.get(index)) // 1000,
-                    octets_in=hc_in.get(index),
-                    octets_out=hc_out.get(index),
-                    bits=64 if wide else 32,
-                    errors=_sum(bad_in.get(index), bad_out.get(index)),
-                )
-                for index, (name, physical) in self._names.items()
-                if index in states
-            },
-        )
+        interfaces: dict[int, Interface] = {}
+        for place, index in enumerate(self._asked):
+            state, speed, octets_in, octets_out, errors_in, errors_out = said[6 * place : 6 * place + 6]
+            if state is None:  # it was taken out
+                continue
+            interfaces[index] = Interface(
+                index=index,
+                name=self._names[index][0],
+                up=state == _UP,
+                speed_kbps=_count(speed) * 1000 if self._high else _count(speed) // 1000,
+                octets_in=octets_in,
+                octets_out=octets_out,
+                bits=64 if self._wide else 32,
+                errors=_sum(errors_in, errors_out),
+            )
+        reading = Reading(self._clock(), uptime, interfaces)
         before, self._last = self._last, reading
         return reading, rates(before, reading) if before else {}
+
+    def _matters(self, index: int, name: str, *, physical: bool) -> bool:
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Let go of the socket; the last reading stays, so that a lost poll loses no traffic."""
@@ -96,7 +104,7 @@ class SnmpSwitch(_Interfaces):
     async def poll(self) -> Mapping[str, Any]:
         """Sums over its physical ports, and the busiest of them."""
         reading, by_index = await self.read()
-        ports = [port for port in reading.interfaces.values() if port.physical]
+        ports = list(reading.interfaces.values())
         running = [(port, by_index[port.index]) for port in ports if port.index in by_index]
         loads = [
             (load, port.name)
@@ -118,6 +126,9 @@ class SnmpSwitch(_Interfaces):
     async def write(self, metric: str, value: Any) -> None:
         """Nothing of a switch can be written."""
         raise KeyError(metric)
+
+    def _matters(self, index: int, name: str, *, physical: bool) -> bool:
+        return physical
 
 
 class SnmpLine(_Interfaces):
@@ -155,12 +166,13 @@ class SnmpLine(_Interfaces):
         """Nothing of a line can be written."""
         raise KeyError(metric)
 
+    def _matters(self, index: int, name: str, *, physical: bool) -> bool:
+        return self.options.interface in (name, str(index))
+
     def _find(self, reading: Reading) -> Interface:
-        wanted = self.options.interface
         for one in reading.interfaces.values():
-            if wanted in (one.name, str(one.index)):
-                return one
-        names = ", ".join(one.name for one in reading.interfaces.values())
+            return one
+        wanted, names = self.options.interface, ", ".join(name for name, _ in self._names.values())
         raise UnreachableError("protocol_error", f"interface = {wanted!r} is not among {names}")
 
 

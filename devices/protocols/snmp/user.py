@@ -34,6 +34,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
 from pysnmp.proto import errind
 from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
 
+from devices.protocols.snmp.failures import failure
 from devices.protocols.snmp.message import END, Oid
 from devices.protocols.snmp.options import SnmpOptions
 from devices.simulation import UnreachableError
@@ -128,8 +129,7 @@ class UserLine:
         if indication is not None:
             raise UnreachableError(_reason(indication), str(indication))
         if int(status):
-            reason = "auth_failed" if int(status) == 16 else "protocol_error"  # 16: authorizationError
-            raise UnreachableError(reason, status.prettyPrint())
+            raise failure(int(status))
         return [(tuple(name), _value(value)) for name, value in answer]
 
     def close(self) -> None:

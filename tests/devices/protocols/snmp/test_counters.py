@@ -23,7 +23,7 @@ def reading(
     at_s: float, uptime: int, octets: int | None, *, bits: int = 64, kbps: int = 1_000_000
 ) -> Reading:
     port = Interface(
-        index=1, name="gi1", physical=True, up=True, speed_kbps=kbps, octets_in=octets, octets_out=octets,
+        index=1, name="gi1", up=True, speed_kbps=kbps, octets_in=octets, octets_out=octets,
         bits=bits, errors=octets and octets % 2**32,
     )  # fmt: skip
     return Reading(at_s, uptime % 2**32, {1: port})

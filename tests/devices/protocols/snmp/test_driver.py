@@ -104,12 +104,27 @@ async def test_what_misbehaves_has_a_reason_and_recovers(agent: SnmpAgent, fault
     await switch.connect()
     agent.fault = fault
     with pytest.raises(UnreachableError) as caught:
-        await switch.poll()
+        await (switch.connect() if fault == "endless" else switch.poll())
     assert caught.value.reason == reason
     await switch.close()
     agent.fault = ""
     await switch.connect()
     assert (await switch.poll())["Ports"] == 2
+    await switch.close()
+
+
+async def test_a_device_of_few_words_is_asked_in_parts_and_for_what_matters_alone(agent: SnmpAgent) -> None:
+    agent.ports = [Port(f"gi{number}") for number in range(24)] + [Port("Vlan1", type=53)]
+    agent.most = 50
+    switch = driver("network_switch", agent)
+    await switch.connect()
+    assert (await switch.poll())["Ports"] == 24
+    agent.questions = 0
+    await switch.poll()
+    assert agent.questions == 5, "145 variables: what was too big is not tried again"
+    agent.most = 0
+    with pytest.raises(UnreachableError, match="too big"):
+        await switch.poll()
     await switch.close()
 
 
