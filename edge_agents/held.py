@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from edge_agents.ledger import Batch, Entry, NodeRow, checksum
@@ -26,6 +27,8 @@ class Answer(Enum):
 
 class HoldingFile(Protocol):
     """What an outbox asks of the file that it is a part of; see `OutboxFile`."""
+
+    set_aside: list[Path]
 
     @property
     def failure(self) -> str: ...
@@ -99,6 +102,11 @@ class Outbox:
     def failure(self) -> str:
         """Why the disk takes nothing at present; empty if it does."""
         return self._file.failure
+
+    @property
+    def damaged(self) -> bool:
+        """Whether its file was found damaged, and set aside, since the agent started."""
+        return bool(self._file.set_aside)
 
     @property
     def dropped(self) -> int:

@@ -32,6 +32,8 @@ __all__ = ["Counters", "Device", "DeviceDescription", "HostView", "Node", "Timin
 
 log = logging.getLogger(__name__)
 
+PROBLEM = "Agent/Problem"
+
 
 @dataclass(slots=True, eq=False)
 class Node(NodeState):
@@ -118,6 +120,11 @@ class Node(NodeState):
         else:
             self.session.queue_live(position, "", body)
 
+    def say_damage(self) -> None:
+        """Tell the hub if the outbox had to be set aside: somebody should look at this machine's disk."""
+        if self.outbox.damaged and PROBLEM in self.facts:
+            self.tell(PROBLEM, DataType.String, "outbox_set_aside")
+
     def device_dead(self, device_id: str, reason: str) -> None:
         """The device does not answer, and why: a code such as `timeout` or `powered_off`."""
         device = self.devices[device_id]
@@ -187,5 +194,6 @@ class Node(NodeState):
 
     def _new_epoch(self) -> None:
         self.forget_steps()
+        self.say_damage()
         if self.session is not None:
             self.session.new_epoch()

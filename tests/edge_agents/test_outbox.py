@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_agents.generation import OutboxBusyError
+from edge_agents.main import assemble
 from edge_agents.outbox import Answer, Outbox, OutboxFile
+from edge_agents.settings import load
 
 BODY = b"\x12\x04body"
 
@@ -174,6 +176,37 @@ async def test_damaged_is_set_aside_and_the_agent_goes_on(
     assert not file.set_aside
     assert file.outbox("n").position == len(rescued) + 1
     await file.close()
+
+
+@pytest.mark.faults
+async def test_the_hub_is_told_of_a_damaged_outbox_at_the_start_and_while_running(tmp_path: Path) -> None:
+    text = """
+        [agent]
+        group = "S"
+        node = "S-a1"
+        [mqtt]
+        url = "mqtt://127.0.0.1:1"
+        [outbox]
+        path = "{name}/outbox.db"
+    """
+    for at_start in (True, False):
+        config = tmp_path / f"{at_start}.toml"
+        config.write_text(text.format(name=at_start))
+        loaded = load(config)
+        path = loaded.outbox.path
+        path.parent.mkdir()
+        if at_start:
+            path.write_bytes(b"this is no database at all" * 100)
+        file = OutboxFile(path)
+        agent = assemble(loaded, file)
+        if not at_start:
+            assert agent.node.facts["Agent/Problem"][1] == ""
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            await fill(agent.node.outbox, 1)
+        assert agent.node.facts["Agent/Problem"][1] == "outbox_set_aside"
+        await agent.close()
+        await file.close()
 
 
 @pytest.mark.faults
