@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import URL, NullPool, create_engine, func, inspect, make_url, select
+from sqlalchemy import URL, Connection, NullPool, create_engine, func, inspect, make_url, select
 
+from hub.assets.tables import Asset
 from hub.broker import find_mosquitto, port_is_free
 from hub.certificates.authority import CA_FILE
 from hub.certificates.rules import WARN_DAYS, covers, days_left
@@ -19,11 +20,12 @@ from hub.clock import now_ms
 from hub.enrolment.proof import BrokerVisit, list_end_ms
 from hub.enrolment.rules import crl_problem
 from hub.enrolment.signing import authority_of
-from hub.organisation.tables import Unit
+from hub.organisation.tables import Room, Unit
 from hub.probes import http_problem, mqtt_problem
 from hub.settings import Settings, SettingsError
 
 DISK_FREE_BYTES = 2_000_000_000
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,27 @@ def _database(url: str) -> Finding:
                 problem = "answers and has no tables; `hub import` makes and fills them"
                 return Finding(f"database: {place} {problem}", wrong=True)
             schools = connection.scalar(select(func.count()).select_from(Unit).where(Unit.kind == "school"))
+            twins = _twins(connection)
     except Exception as error:  # noqa: BLE001  each driver has its own exceptions, and any of them is the finding
         return Finding(f"database: {place} does not answer ({error}); set HUB_DATABASE_URL", wrong=True)
     finally:
         engine.dispose()
     if not schools:
         return Finding(f"database: {place} has no schools; `hub import` fills them in", wrong=True)
+    if twins:
+        return Finding(f"database: {place} has tags or room codes that differ by case alone: {twins};"
+                       " give those assets and rooms others", wrong=True)  # fmt: skip
     return Finding(f"database: {place} answers and has {schools} schools")
+
+
+def _twins(connection: Connection) -> str:
+    """Names what differs from another by case alone; a database of an older hub has not been asked yet."""
+    if not any(column["name"] == "twin" for column in inspect(connection).get_columns(Asset.__tablename__)):
+        return ""
+    tags = connection.scalars(select(Asset.tag).where(Asset.twin).order_by(Asset.id).limit(_NAMED + 1))
+    rooms = connection.execute(select(Room.school_code, Room.code).where(Room.twin).limit(_NAMED + 1))
+    named = [*tags, *(f"{school}/{code}" for school, code in rooms)]
+    return ", ".join(named[:_NAMED]) + (" …" if len(named) > _NAMED else "")
 
 
 def _certificate(settings: Settings, at_ms: int) -> Finding:

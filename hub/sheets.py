@@ -102,6 +102,26 @@ class Sheet(ABC):
     permission: ClassVar[PermissionName]
     columns: ClassVar[Sequence[Column]]
     key: ClassVar[tuple[str, ...]]
+    any_case: ClassVar[frozenset[str]] = frozenset()
+    """Columns of the key that are the same in any case, and are kept as first written."""
+
+    def key_of(self, values: Values) -> Key:
+        """Gives what makes a row the same one."""
+        if not self.any_case:
+            return tuple([values.get(name) for name in self.key])
+        return tuple(
+            [
+                value.lower() if name in self.any_case and (value := values.get(name)) else values.get(name)
+                for name in self.key
+            ]
+        )
+
+    def exact_key_of(self, values: Values) -> Key:
+        """Gives the key of a row that is told from another by case alone: there are such from olden times."""
+        return (*[values.get(name) for name in self.key], None)
+
+    def complete(self, values: Values, facts: Any) -> None:  # noqa: B027  # most have nothing to do
+        """Writes codes of other things as they were first written; pure."""
 
     def prepare(self, values: Values, seen: dict[Any, Any]) -> None:  # noqa: B027  # most have nothing to do
         """Completes a row before its key is taken; `seen` is kept from row to row of a file; pure."""

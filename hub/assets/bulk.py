@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, TypeAlias, cast
 
-from sqlalchemy import Row, Table, bindparam, insert, select, update
+from sqlalchemy import Row, Table, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.assets.copying import copy_into, is_postgres, next_ids, update_from
@@ -94,9 +94,15 @@ async def compare(session: AsyncSession, rows: Sequence[AssetRow]) -> list[Diffe
     columns = [_ASSET.c.id, *(_ASSET.c[name] for name in _COLUMNS)]
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
-        query = select(*columns).where(_ASSET.c.tag.in_([row.tag for row in chunk]))
-        known = {row.tag: row for row in await session.execute(query)}
-        found += [_difference(row, known.get(row.tag)) for row in chunk]
+        same = _ASSET.c.tag.in_([row.tag for row in chunk])
+        alike = func.lower(_ASSET.c.tag).in_([row.tag.lower() for row in chunk]) & ~_ASSET.c.twin
+        exact: dict[str, Any] = {}
+        known: dict[str, Any] = {}
+        for each in await session.execute(select(*columns, _ASSET.c.twin).where(same | alike)):
+            exact[each.tag] = each
+            if not each.twin:
+                known[each.tag.lower()] = each
+        found += [_difference(row, exact.get(row.tag) or known.get(row.tag.lower())) for row in chunk]
     return found
 
 
@@ -124,6 +130,7 @@ def _difference(row: AssetRow, known: Row[Any] | None) -> Difference:
     if known is None:
         after = {name: value for name in FIELDS if (value := getattr(row, name)) not in (None, "")}
         return Difference(row, "new", {}, after)
+    row = replace(row, tag=known.tag)
     before, after = {}, {}
     for name, column in zip(FIELDS, _COLUMNS, strict=True):
         old, new = getattr(known, column), getattr(row, name)

@@ -156,7 +156,7 @@ async def _room_labels(session: Reading, base: str, school: str | None, room: st
         .limit(MAX_LABELS + 1)
     )
     if room is not None and room != NONE:
-        query = query.where(Room.code == room)
+        query = query.where(Room.called(room))
     return [
         Label(
             f"{base}/r/{quote(row.school_code, safe='')}/{quote(row.code, safe='')}",

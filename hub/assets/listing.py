@@ -64,9 +64,11 @@ class Wanted:
         ]
         if self.schools is not None:
             found.append(Asset.school_code.in_(self.schools))
-        for column, value in ((Asset.room_code, self.room), (Asset.type, self.type)):
-            if value is not None:
-                found.append(column == ("" if value == NONE else value))
+        if self.room is not None:
+            room = "" if self.room == NONE else self.room.lower()
+            found.append(func.lower(Asset.room_code) == room)
+        if self.type is not None:
+            found.append(Asset.type == ("" if self.type == NONE else self.type))
         if self.status == CURRENT or self.complete is not None or self.missing is not None:
             found.append(status != "disposed")
         if self.status is not None and self.status != CURRENT:

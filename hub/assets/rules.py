@@ -195,7 +195,7 @@ def reconcile(
     last: dict[int | str, Scan] = {}
     for scan in scans:
         ours = scan.asset_id is not None and (scan.asset_id in known or scan.asset_id in elsewhere)
-        key: int | str = scan.asset_id if ours and scan.asset_id is not None else scan.tag
+        key: int | str = scan.asset_id if ours and scan.asset_id is not None else scan.tag.lower()
         last.pop(key, None)
         last[key] = scan
     lines = []

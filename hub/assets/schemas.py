@@ -284,6 +284,15 @@ class SeenIn(BaseModel):
     client_id: Annotated[str, Field(min_length=1, max_length=64)]
 
 
+class TakeBackIn(BaseModel):
+    """A label that was read by mistake, by tag or asset."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tag: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    asset_id: Annotated[int | None, Field(ge=1, le=2**53)] = None
+
+
 StockCounts: TypeAlias = dict[Literal["expected", "seen", "missing", "unexpected", "moved"], int]
 
 

@@ -44,7 +44,8 @@ async def find(
     for_change: bool = False,
 ) -> Asset:  # fmt: skip
     """Gives an asset of these schools (None is all) by its id or its tag; raises `NotFound`."""
-    query = select(Asset).where(Asset.tag == tag if asset_id is None else Asset.id == asset_id)
+    query = select(Asset).where(Asset.tagged(tag) if asset_id is None else Asset.id == asset_id)
+    query = query.order_by(Asset.tag != tag).limit(1)  # a twin's own letters come first
     if schools is not None:
         query = query.where(Asset.school_code.in_(schools))
     asset = (await session.execute(query.with_for_update() if for_change else query)).scalar_one_or_none()
@@ -58,7 +59,7 @@ async def create(
     session: AsyncSession, school: str, room: str, facts: Mapping[str, Any], tag: str | None, act: Act
 ) -> Asset:
     """Enters a new asset; raises `Invalid` for an unknown room or type, `Conflict` for a taken tag."""
-    await check_room(session, school, room, act.today)
+    room = await check_room(session, school, room, act.today)
     asset = Asset(
         tag=tag or tag_of(secrets.randbits(45)), school_code=school, room_code=room, created_ms=act.now_ms
     )
@@ -101,7 +102,9 @@ async def move(
     _there(asset)
     if (asset.school_code, asset.room_code) == (school, room):
         return False
-    await check_room(session, school, room, act.today)
+    room = await check_room(session, school, room, act.today)
+    if (asset.school_code, asset.room_code) == (school, room):
+        return False
     day = await _day(session, asset, on, act)
     before = place(asset)
     if school != asset.school_code:
@@ -286,16 +289,23 @@ async def _day(session: AsyncSession, asset: Asset, on: date | None, act: Act) -
     return day
 
 
-async def check_room(session: AsyncSession, school: str, room: str, today: date) -> None:
-    """Raises `NotFound` for a school that is none, `Invalid` for a room it does not have today."""
+async def check_room(session: AsyncSession, school: str, room: str, today: date) -> str:
+    """Gives a room's code (empty: none) as it was first written, in whatever case it is asked for.
+
+    Raises `NotFound` for a school that is none, `Invalid` for a room it does not have today.
+    """
     if await session.get(Unit, school) is None:
         raise no_school(school)
+    if not room:
+        return ""
     query = select(Room.code).where(
-        Room.school_code == school, Room.code == room, or_(Room.valid_to.is_(None), Room.valid_to > today)
+        Room.school_code == school, Room.called(room), or_(Room.valid_to.is_(None), Room.valid_to > today)
     )
-    if room and (await session.execute(query)).first() is None:
+    found = await session.scalar(query.order_by(Room.code != room).limit(1))
+    if found is None:
         raise Invalid("the school has no such room", field="room", value=room,
                       fix="use a code of GET /api/v1/organisation/rooms, or enter it first")  # fmt: skip
+    return found
 
 
 def no_school(code: str) -> NotFound:

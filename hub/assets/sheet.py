@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,14 @@ _ASSETS = Asset.__table__
 @dataclass(frozen=True, slots=True)
 class _Facts:
     schools: frozenset[str]
-    rooms: frozenset[tuple[str, str]]
+    rooms: Mapping[tuple[str, str], str]
+    """The codes of rooms by school and code: as written, and in small letters."""
     foreign: frozenset[str]
-    """Tags of other people's assets."""
+    """Tags of other people's assets, in small letters."""
+
+    def room(self, school: str, code: str) -> str | None:
+        """Gives a room's code as it was first written."""
+        return self.rooms.get((school, code)) or self.rooms.get((school, code.lower()))
 
 
 class EquipmentSheet(Sheet):
@@ -37,6 +42,7 @@ class EquipmentSheet(Sheet):
     id, vi, en = "equipment", "Thiết bị", "Equipment"
     permission = "assets.write"
     key = ("tag",)
+    any_case = frozenset(key)
     columns = (
         Column("tag", "Mã tài sản", "Tag", "code", example="TS-000123", also=("Mã thiết bị", "Số thẻ")),
         Column("type", "Loại thiết bị", "Type", "choice", example="projector", also=("Loại",),
@@ -63,6 +69,12 @@ class EquipmentSheet(Sheet):
         Column("note", "Ghi chú", "Note", max_characters=2_000),
     )  # fmt: skip
 
+    def complete(self, values: Values, facts: _Facts) -> None:
+        """Writes a room's code as the room has it."""
+        school, room = values.get("school"), values.get("room")
+        if school and room:
+            values["room"] = facts.room(school, room) or room
+
     def prepare(self, values: Values, seen: dict[Any, Any]) -> None:
         """A row without a tag gets that of its school, type, name, serial, and number among its likes."""
         if values.get("tag") is None:
@@ -72,23 +84,25 @@ class EquipmentSheet(Sheet):
 
     async def facts(self, session: AsyncSession, by: By) -> _Facts:
         """Gives the importer's schools and rooms, and the tags that others have."""
-        units, rooms = select(Unit.code), select(Room.school_code, Room.code)
+        units, rooms = select(Unit.code), select(Room.school_code, Room.code).order_by(Room.twin.desc())
         foreign: frozenset[str] = frozenset()
         if by.scope is not None:
             units, rooms = units.where(Unit.code.in_(by.scope)), rooms.where(Room.school_code.in_(by.scope))
             others = select(Asset.tag).where(Asset.school_code.not_in(by.scope))
-            foreign = frozenset((await session.execute(others)).scalars())
-        known = frozenset((row[0], row[1]) for row in await session.execute(rooms))
+            foreign = frozenset(tag.lower() for tag in (await session.execute(others)).scalars())
+        found = [(school, code) for school, code in await session.execute(rooms)]
+        known = {(school, code.lower()): code for school, code in found}
+        known |= {(school, code): code for school, code in found}
         return _Facts(frozenset((await session.execute(units)).scalars()), known, foreign)
 
     async def existing(self, session: AsyncSession, scope: Schools) -> AsyncIterator[Values]:
-        """Gives assets by tag; `_id` beside the columns is the asset's own."""
+        """Gives assets by tag; `_id` and `_twin` beside the columns are the asset's own."""
         names = [column.name for column in self.columns]
         columns = [_ASSETS.c[_PLACES.get(name, name)] for name in names]
-        query = select(*columns, _ASSETS.c.id).order_by(_ASSETS.c.tag)
+        query = select(*columns, _ASSETS.c.id, _ASSETS.c.twin).order_by(_ASSETS.c.tag)
         if scope is not None:
             query = query.where(_ASSETS.c.school_code.in_(scope))
-        names.append("_id")
+        names += ("_id", "_twin")
         async for row in await session.stream(query, execution_options={"yield_per": _BATCH}):
             yield {name: None if value == "" else value for name, value in zip(names, row, strict=True)}
 
@@ -97,10 +111,10 @@ class EquipmentSheet(Sheet):
         tag, school, room = values["tag"], values["school"], values.get("room")
         if school not in facts.schools:
             yield outside("school", school)
-        elif room is not None and (school, room) not in facts.rooms:
+        elif room is not None and facts.room(school, room) is None:
             yield Trouble("room", room, f"{school} has no such room", "import the room first, or correct it",
                           "unknown_room")  # fmt: skip
-        if tag in facts.foreign:
+        if tag.lower() in facts.foreign:
             yield Trouble("tag", tag, "this tag cannot be used", "choose another tag", "taken")
         elif before is None and not TAG.fullmatch(tag):
             yield Trouble("tag", tag, "a tag has letters without marks, digits, dots and dashes only",

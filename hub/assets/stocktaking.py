@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.assets import service
@@ -19,7 +19,7 @@ from hub.errors import Conflict, NotFound
 
 async def begin(session: AsyncSession, school: str, room: str, act: Act) -> Stocktake:
     """Begins a counting; raises `NotFound` or `Invalid` for a school or room that does not exist."""
-    await service.check_room(session, school, room, act.today)
+    room = await service.check_room(session, school, room, act.today)
     stocktake = Stocktake(school_code=school, room_code=room, started_ms=act.now_ms, started_by=act.by)
     session.add(stocktake)
     await session.flush()
@@ -67,13 +67,12 @@ async def see(
         if stocktake.finished_ms is not None:
             raise Conflict("this stock-taking has ended", field="stocktake", value=str(stocktake.id),
                            fix="begin another")  # fmt: skip
-        if seen.room:
-            await service.check_room(session, stocktake.school_code, seen.room, act.today)
+        room = await service.check_room(session, stocktake.school_code, seen.room or "", act.today)
         asset = await _ours(session, stocktake, seen.tag, seen.asset_id)
         insert = insert_into(session, StocktakeScan).values(
             stocktake_id=stocktake.id, client_id=seen.client_id,
             tag=asset.tag if asset else seen.tag or f"#{seen.asset_id}", asset_id=asset.id if asset else None,
-            room_code=seen.room or stocktake.room_code, condition=seen.condition or "",
+            room_code=room or stocktake.room_code, condition=seen.condition or "",
             at_ms=act.now_ms, by=act.by,
         )  # fmt: skip
         await session.execute(insert.on_conflict_do_nothing(index_elements=["stocktake_id", "client_id"]))
@@ -81,6 +80,24 @@ async def see(
     assert scan is not None
     asset = None if scan.asset_id is None else await session.get(Asset, scan.asset_id)
     return scan, asset, before is not None
+
+
+async def take_back(
+    session: AsyncSession, stocktake: Stocktake, tag: str | None, asset_id: int | None, now_ms: int
+) -> int:
+    """Takes all readings of a label out of a counting that runs, and gives how many; raises `Conflict`."""
+    if stocktake.finished_ms is not None:
+        raise Conflict("this stock-taking has ended", field="stocktake", value=str(stocktake.id),
+                       fix="begin another")  # fmt: skip
+    asset = await _ours(session, stocktake, tag, asset_id)
+    of = func.lower(StocktakeScan.tag) == (asset.tag if asset else tag or "").lower()
+    if asset is not None:
+        of |= StocktakeScan.asset_id == asset.id
+    found = list((await session.execute(_there(stocktake).where(of).with_for_update())).scalars())
+    for scan in found:
+        scan.withdrawn_ms = now_ms
+    await session.flush()
+    return len(found)
 
 
 async def lines(session: AsyncSession, stocktake: Stocktake) -> list[Line]:
@@ -181,8 +198,14 @@ async def _scan(session: AsyncSession, stocktake: Stocktake, client_id: str) -> 
 
 
 async def _scans(session: AsyncSession, stocktake: Stocktake) -> list[StocktakeScan]:
-    query = select(StocktakeScan).where(StocktakeScan.stocktake_id == stocktake.id).order_by(StocktakeScan.id)
-    return list((await session.execute(query)).scalars())
+    return list((await session.execute(_there(stocktake).order_by(StocktakeScan.id))).scalars())
+
+
+def _there(stocktake: Stocktake) -> Select[StocktakeScan]:
+    """Asks for the readings of a counting that were not taken back."""
+    return select(StocktakeScan).where(
+        StocktakeScan.stocktake_id == stocktake.id, StocktakeScan.withdrawn_ms.is_(None)
+    )
 
 
 async def _ours(
@@ -190,8 +213,8 @@ async def _ours(
 ) -> Asset | None:
     """Finds an asset of the school counted; another school's is as unknown as one that does not exist."""
     query = select(Asset).where(Asset.school_code == stocktake.school_code, Asset.status != "disposed")
-    query = query.where(Asset.tag == tag if tag is not None else Asset.id == asset_id)
-    return (await session.execute(query)).scalar_one_or_none()
+    query = query.where(Asset.tagged(tag) if tag is not None else Asset.id == asset_id)
+    return (await session.execute(query.order_by(Asset.tag != tag).limit(1))).scalar_one_or_none()
 
 
 async def _registered(

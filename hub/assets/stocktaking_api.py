@@ -18,11 +18,12 @@ from hub.assets.schemas import (
     StocktakeDetail,
     StocktakeIn,
     StocktakeOut,
+    TakeBackIn,
 )
 from hub.assets.shown import act_of, reaches, shown
 from hub.assets.tables import Stocktake
 from hub.audit.trail import Trailing
-from hub.errors import Invalid
+from hub.errors import Invalid, NotFound
 from hub.organisation.tables import Unit
 from hub.web.requests import Page, PageQuery, Reading, Transaction
 
@@ -71,9 +72,7 @@ async def see(
     stocktake_id: int, seen: SeenIn, who: Writer, session: Transaction, trail: Trailing, request: Request
 ) -> ScanOut:
     """Notes a label that was read; sent again under its `client_id` it changes nothing."""
-    if (seen.tag is None) is (seen.asset_id is None):
-        raise Invalid("a label is read by its tag or its asset", field="tag", value=seen.tag,
-                      fix="send either tag or asset_id")  # fmt: skip
+    _check_one(seen.tag, seen.asset_id)
     found = await stocktaking.find(session, who.schools("assets.write"), stocktake_id)
     scan, asset, again = await stocktaking.see(session, found, seen, act_of(request, who))
     if not again:
@@ -91,6 +90,27 @@ async def see(
     )
 
 
+@router.post("/{stocktake_id:int}/take-back")
+async def take_back(
+    stocktake_id: int,
+    wanted: TakeBackIn,
+    who: Writer,
+    session: Transaction,
+    trail: Trailing,
+    request: Request,
+) -> StocktakeDetail:
+    """Takes a label that was read by mistake out of a counting that still runs, however often it was read."""
+    _check_one(wanted.tag, wanted.asset_id)
+    found = await stocktaking.find(session, who.schools("assets.write"), stocktake_id, for_change=True)
+    now_ms = act_of(request, who).now_ms
+    if not await stocktaking.take_back(session, found, wanted.tag, wanted.asset_id, now_ms):
+        raise NotFound("this label was not read", field="tag", value=wanted.tag or f"#{wanted.asset_id}",
+                       fix="use a tag or an asset of its lines")  # fmt: skip
+    await trail.note("stocktake.take_back", f"stocktake:{stocktake_id}", unit=found.school_code,
+                     after=wanted.model_dump(exclude_none=True))  # fmt: skip
+    return await _detail(session, found)
+
+
 @router.post("/{stocktake_id:int}/finish")
 async def finish_stocktake(
     stocktake_id: int, who: Writer, session: Transaction, trail: Trailing, request: Request
@@ -104,6 +124,12 @@ async def finish_stocktake(
             "stocktake.finish", f"stocktake:{stocktake_id}", unit=found.school_code, after=counts
         )
     return await _detail(session, found)
+
+
+def _check_one(tag: str | None, asset_id: int | None) -> None:
+    if (tag is None) is (asset_id is None):
+        raise Invalid("a label is read by its tag or its asset", field="tag", value=tag,
+                      fix="send either tag or asset_id")  # fmt: skip
 
 
 async def _detail(session: Reading, found: Stocktake) -> StocktakeDetail:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -13,6 +14,10 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
+    false,
+    func,
+    or_,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,6 +30,7 @@ class Asset(Base):
 
     `gaps` is a bit for each field that a complete record needs and that is missing (`rules.REQUIRED`), 0 is
     complete; `search` is the folded text that a search looks into, beginning with the name.
+    A `twin` has a tag that differs by case alone from another's, of a time when that made two.
     """
 
     __tablename__ = "asset"
@@ -43,6 +49,13 @@ class Asset(Base):
         Index("ix_asset_status", "status", "school_code", "room_code", "id"),
         Index("ix_asset_changed_ms", "changed_ms", "id"),
         Index("ix_asset_serial", "serial"),
+        Index(
+            "ux_asset_tag_any_case",
+            text("lower(tag)"),
+            unique=True,
+            sqlite_where=text("twin = 0"),
+            postgresql_where=text("NOT twin"),
+        ),
         UniqueConstraint("group_code", "node", "device"),
     )
 
@@ -71,6 +84,12 @@ class Asset(Base):
     created_ms: Mapped[Milliseconds]
     changed_ms: Mapped[Milliseconds]
     seen_ms: Mapped[int | None] = mapped_column(BigInteger)
+    twin: Mapped[bool] = mapped_column(server_default=false(), default=False)
+
+    @classmethod
+    def tagged(cls, tag: str) -> ColumnElement[bool]:
+        """Tells whom a tag means, in whatever case it is written; a twin answers to its own letters only."""
+        return or_(cls.tag == tag, and_(func.lower(cls.tag) == tag.lower(), ~cls.twin))
 
 
 class AssetCount(Base):
@@ -138,7 +157,10 @@ class Stocktake(Base):
 
 
 class StocktakeScan(Base):
-    """One label read during stock-taking; `client_id` is the phone's own name for it, so twice is once."""
+    """One label read during stock-taking; `client_id` is the phone's own name for it, so twice is once.
+
+    One taken back stays, so that a telephone that sends it again does not bring it back.
+    """
 
     __tablename__ = "stocktake_scan"
     __table_args__ = (UniqueConstraint("stocktake_id", "client_id"),)
@@ -152,6 +174,7 @@ class StocktakeScan(Base):
     condition: Mapped[str] = mapped_column(String(16), server_default="")
     at_ms: Mapped[Milliseconds]
     by: Mapped[str] = mapped_column(Text)
+    withdrawn_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class StocktakeLine(Base):

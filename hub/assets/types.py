@@ -32,6 +32,7 @@ TYPES: dict[str, AssetType] = {
         AssetType("television", "Tivi", "Television"),
         AssetType("wall_cell", "Tấm màn hình ghép", "Video-wall panel", ("wall_cell",)),
         AssetType("vr_headset", "Kính thực tế ảo", "VR headset", ("vr_headset",)),
+        AssetType("ar_tablet", "Máy tính bảng AR", "AR tablet", ("ar_tablet",)),
         AssetType("camera", "Camera", "Camera", ("camera",)),
         AssetType("document_camera", "Máy chiếu vật thể", "Document camera"),
         AssetType(

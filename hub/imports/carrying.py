@@ -92,7 +92,8 @@ async def _known(database: Database, sheet: Sheet, by: By) -> tuple[dict[Key, Va
         facts = await sheet.facts(session, by)
         existing = {}
         async for values in sheet.existing(session, by.scope):
-            existing[tuple([values[name] for name in sheet.key])] = values
+            key = sheet.key_of(values)
+            existing[sheet.exact_key_of(values) if values.get("_twin") else key] = values
         return existing, facts
 
 

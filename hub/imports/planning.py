@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -15,6 +15,9 @@ from hub.sheets import Action, Change, FileTrouble, Key, Sheet, Trouble, Values
 
 KEPT_ROWS = 2_000
 """So many rows of each action are kept to be shown; all are counted."""
+
+Readers: TypeAlias = Sequence[tuple[int, str, Callable[[Cell], Any], bool]]
+"""Of each column of a file: where it is, its name, what reads its cells, and whether they must be filled."""
 
 _HEADING_WITHIN = 20
 _SHOWN_CHARACTERS = 200
@@ -156,17 +159,7 @@ def _columns(sheet: Sheet, row: int, headings: Sequence[Cell]) -> list[str | Non
     return names
 
 
-def _plan_row(
-    plan: Plan,
-    file: str,
-    number: int,
-    cells: Sequence[Cell],
-    read: Sequence[tuple[int, str, Callable[[Cell], Any], bool]],
-    existing: Mapping[Key, Values],
-    facts: Any,
-    seen: dict[Key, int],
-) -> None:
-    sheet = plan.sheet
+def _values(cells: Sequence[Cell], read: Readers) -> tuple[Values, list[Trouble]]:
     values: Values = {}
     troubles: list[Trouble] = []
     width = len(cells)
@@ -181,27 +174,37 @@ def _plan_row(
             if value is None and required:
                 troubles.append(Trouble(name, "", "this cell may not be empty", "fill it in", "required"))
         values[name] = value
+    return values, troubles
+
+
+def _plan_row(
+    plan: Plan,
+    file: str,
+    number: int,
+    cells: Sequence[Cell],
+    read: Readers,
+    existing: Mapping[Key, Values],
+    facts: Any,
+    seen: dict[Key, int],
+) -> None:
+    sheet = plan.sheet
+    values, troubles = _values(cells, read)
     if not troubles:
+        sheet.complete(values, facts)
         sheet.prepare(values, plan.memory)
-    key = tuple([values.get(name) for name in sheet.key])
-    before = existing.get(key)
+    key, before = _known(sheet, values, existing)
+    written = [values.get(name) for name in sheet.key]
+    formed = not troubles
+    # a row that is wrong for another reason still is the one that a later row repeats
+    if (formed or None not in written) and (first := seen.setdefault(key, number)) != number:
+        same = f"row {first} is about the same"
+        troubles.append(Trouble(sheet.key[-1], written[-1], same, "leave one of them", "duplicate"))
     whole = values if before is None else {**before, **values}
-    if not troubles:
-        if key in seen:
-            troubles.append(
-                Trouble(
-                    sheet.key[-1],
-                    key[-1],
-                    f"row {seen[key]} is about the same",
-                    "leave one of them",
-                    "duplicate",
-                )
-            )
-        seen.setdefault(key, number)
+    if formed:
         troubles += sheet.check(whole, before, facts)
     problems = [shown(trouble) for trouble in troubles] if troubles else []
     if any(not trouble.warning for trouble in troubles):
-        plan.note(Planned(file, number, "error", _label(key), [], problems))
+        plan.note(Planned(file, number, "error", _label(written), [], problems))
         return
     action: Action = "new"
     if before is not None:
@@ -211,12 +214,25 @@ def _plan_row(
         plan.add(Change(key, values, before), number)
     if problems or (action != "same" and plan.shows_more(action)):
         changes = _differences(values, before)
-        plan.note(Planned(file, number, action, _label(key), changes, problems))
+        plan.note(Planned(file, number, action, _label(written), changes, problems))
     else:
         plan.count(action)
 
 
-def _label(key: Key) -> str:
+def _known(sheet: Sheet, values: Values, existing: Mapping[Key, Values]) -> tuple[Key, Values | None]:
+    """Gives a row's key and what is there under it; the row gets the key as it was first written."""
+    if not sheet.any_case:
+        key = sheet.key_of(values)
+        return key, existing.get(key)
+    exact = sheet.exact_key_of(values)
+    key = exact if exact in existing else sheet.key_of(values)
+    before = existing.get(key)
+    if before is not None:
+        values.update((name, before[name]) for name in sheet.key)
+    return key, before
+
+
+def _label(key: Iterable[Any]) -> str:
     return " ".join(str(part) for part in key if part is not None)
 
 

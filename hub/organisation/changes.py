@@ -159,7 +159,7 @@ def _merge(tree: Tree, wanted: Wanted, rooms: Rooms) -> Outcome:
     if wanted.name is not None and wanted.name != into.name_on(wanted.on):
         into = _named(into, wanted.name, wanted.on)
     made.units[into.code] = into
-    taken = set(rooms.get(into.code, ()))
+    taken = {code.lower() for code in rooms.get(into.code, ())}
     for unit in gone:
         made.units[unit.code] = _ended(unit, wanted.on)
         made.followed.append((unit.code, into.code))
@@ -200,7 +200,7 @@ def _split(tree: Tree, wanted: Wanted, rooms: Rooms) -> Outcome:
     if unit.code not in codes and (left := [c for c in _open(rooms, unit.code) if c not in wanted.rooms]):
         raise Invalid(f"{unit.code} ends, and nobody gets its rooms {', '.join(left[:10])}", field="rooms",
                       value=left, fix="say for each of them into which part it goes")  # fmt: skip
-    taken = {code: set(rooms.get(code, ())) for code in codes}
+    taken = {code: {room.lower() for room in rooms.get(code, ())} for code in codes}
     for code, to in wanted.rooms.items():
         if to != unit.code:
             made.rooms.append(_moved_room(unit.code, code, to, taken[to]))
@@ -311,11 +311,11 @@ def _open(rooms: Rooms, school: str) -> list[str]:
 
 def _moved_room(school: str, code: str, to: str, taken: set[str]) -> RoomMove:
     """Keeps its code where it can; else the old school's code says whose it was."""
-    new = code if code not in taken else f"{school}-{code}"[:64]
-    if new in taken:
+    new = code if code.lower() not in taken else f"{school}-{code}"[:64]
+    if new.lower() in taken:
         raise Conflict(f"{to} has a room {new} already", field="rooms", value=f"{school}/{code}",
                        fix="give one of the two another code first")  # fmt: skip
-    taken.add(new)
+    taken.add(new.lower())
     return RoomMove(school, code, to, new)
 
 

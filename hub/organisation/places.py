@@ -27,8 +27,9 @@ async def rooms_in(session: AsyncSession, codes: Collection[str], day: date) -> 
 
 async def add_room(session: AsyncSession, school: str, code: str, values: Mapping[str, Any]) -> Room:
     """Adds a room; raises `Conflict` if its school has, or had, one of that code."""
-    if await session.get(Room, (school, code)) is not None:
-        raise Conflict(f"{school} has, or had, a room {code}", field="code", value=code,
+    there = select(Room.code).where(Room.school_code == school, Room.called(code)).limit(1)
+    if (known := await session.scalar(there)) is not None:
+        raise Conflict(f"{school} has, or had, a room {known}", field="code", value=code,
                        fix="choose another code, or change that room")  # fmt: skip
     room = Room(school_code=school, code=code, name="", type="", floor="", opening=[])
     session.add(room)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.audit.trail import Trailing
@@ -186,7 +187,9 @@ def shown(room: Room, board: Statuses) -> RoomOut:
 
 async def _room(who: Principal, name: Any, session: AsyncSession, school: str, code: str) -> Room:
     allowed = who.schools(name)
-    room = await session.get(Room, (school, code)) if allowed is None or school in allowed else None
+    query = select(Room).where(Room.school_code == school, Room.called(code))
+    query = query.order_by(Room.code != code).limit(1)
+    room = await session.scalar(query) if allowed is None or school in allowed else None
     if room is None:
         raise NotFound("there is no such room", field="code", value=f"{school}/{code}",
                        fix="use school and code of GET /api/v1/organisation/rooms")  # fmt: skip

@@ -69,13 +69,19 @@ async def record_rooms(session: AsyncSession, rooms: Iterable[RoomSeen]) -> None
 
     A room without a type takes the one it is seen with.
     """
-    by_code = {(room.school, room.code): room for room in sorted(rooms, key=lambda room: bool(room.type))}
+    ordered = sorted(rooms, key=lambda room: bool(room.type))
+    by_code = {(room.school, room.code.lower()): room for room in ordered}
+    there = select(Room.school_code, Room.code).where(Room.school_code.in_({room.school for room in ordered}))
+    written = {
+        (row.school_code, row.code.lower()): row.code
+        for row in await session.execute(there.order_by(Room.twin.desc()))
+    }
     seen = [by_code[key] for key in sorted(by_code)]
     known = set((await session.execute(select(Unit.code))).scalars())
     rows = [
         {
             "school_code": room.school,
-            "code": room.code,
+            "code": written.get((room.school, room.code.lower()), room.code),
             "name": room.name,
             "type": room.type,
             "seats": room.seats,

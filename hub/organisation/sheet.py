@@ -218,6 +218,7 @@ class RoomSheet(Sheet):
     id, vi, en = "rooms", "Phòng", "Rooms"
     permission = "rooms.write"
     key = ("school", "code")
+    any_case = frozenset(("code",))
     columns = (
         Column("school", "Mã trường", "School", "code", required=True, example="24052101", also=("Trường",)),
         Column("code", "Mã phòng", "Room", "code", required=True, example="C-101", also=("Code", "Phòng")),
@@ -242,7 +243,8 @@ class RoomSheet(Sheet):
             yield emptied(
                 {"school": room.school_code, "code": room.code, "name": room.name, "type": room.type,
                  "seats": room.seats, "site": room.site_code, "building": room.building_code,
-                 "floor": room.floor, "opening": opening_text(room.opening), "valid_to": room.valid_to}
+                 "floor": room.floor, "opening": opening_text(room.opening), "valid_to": room.valid_to,
+                 "_twin": room.twin}
             )  # fmt: skip
 
     def check(self, values: Values, before: Values | None, facts: _Units) -> Iterable[Trouble]:

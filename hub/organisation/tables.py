@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, and_, false, func, or_, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -137,9 +137,16 @@ class Building(Base):
 
 
 class Room(Base):
-    """A room of a school; one that moved to another school ended here and began there."""
+    """A room of a school; one that moved to another school ended here and began there.
+
+    A `twin` has a code that differs by case alone from another's, of a time when that made two.
+    """
 
     __tablename__ = "room"
+    __table_args__ = (
+        Index("ux_room_code_any_case", "school_code", text("lower(code)"), unique=True,
+              sqlite_where=text("twin = 0"), postgresql_where=text("NOT twin")),
+    )  # fmt: skip
 
     school_code: Mapped[str] = mapped_column(ForeignKey("unit.code"), primary_key=True)
     code: Mapped[str] = mapped_column(Code, primary_key=True)
@@ -153,6 +160,12 @@ class Room(Base):
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     search: Mapped[str] = mapped_column(Text, default=_code_and_name, server_default="")
+    twin: Mapped[bool] = mapped_column(server_default=false(), default=False)
+
+    @classmethod
+    def called(cls, code: str) -> ColumnElement[bool]:
+        """Tells which room a code means, in whatever case; a twin answers to its own letters only."""
+        return or_(cls.code == code, and_(func.lower(cls.code) == code.lower(), ~cls.twin))
 
 
 class Headcount(Base):

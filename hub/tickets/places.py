@@ -59,9 +59,10 @@ async def locate(session: AsyncSession, wanted: TicketIn, units: Schools, today:
         raise _missing("unit", unit, "unit", "GET /api/v1/organisation/units")
     if wanted.room is not None:
         there = select(Room.code).where(
-            Room.school_code == unit, Room.code == wanted.room, _until(Room, today)
+            Room.school_code == unit, Room.called(wanted.room), _until(Room, today)
         )
-        if (await session.execute(there)).scalar() is None:
+        room = await session.scalar(there.order_by(Room.code != wanted.room).limit(1))
+        if room is None:
             raise _missing("room", wanted.room, f"room of {unit}", "GET /api/v1/organisation/rooms?school=")
     return Place(unit, name, room or None, device, wanted.asset_id)
 

@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from hub.database.migrate import MIGRATIONS, _engine
 
@@ -89,3 +91,42 @@ def walk(url: str) -> None:
 
 async def test_all_migrations_go_up_down_and_up_again_with_data_in_them(database_url: str) -> None:
     await asyncio.to_thread(walk, database_url)
+
+
+ALIKE = """
+INSERT INTO unit (code, name, kind, levels) VALUES ('S1', 'Trường', 'school', '[]');
+INSERT INTO room (school_code, code, valid_to) VALUES ('S1', 'P1', '2025-07-01');
+INSERT INTO room (school_code, code) VALUES ('S1', 'p1');
+INSERT INTO room (school_code, code) VALUES ('S1', 'P2');
+INSERT INTO asset (tag, name, school_code, room_code, gaps, search, created_ms, changed_ms)
+ VALUES ('ts-1', 'x', 'S1', 'p1', 0, 'x', 1, 1), ('TS-1', 'y', 'S1', 'P1', 0, 'y', 1, 1), ('TS-2', 'z', 'S1', '', 0, 'z', 1, 1);
+"""  # noqa: E501
+
+
+def mark_twins(url: str) -> None:
+    engine = _engine(url)
+    try:
+        go(engine, "0018")
+        with engine.begin() as connection:
+            for line in ALIKE.strip().split(";\n"):
+                connection.execute(text(line.removesuffix(";")))
+        go(engine, "0019")
+        with engine.connect() as connection:
+            tags = connection.execute(text("SELECT tag, twin FROM asset ORDER BY tag")).all()
+            assert {tag: bool(twin) for tag, twin in tags} == {"TS-1": True, "TS-2": False, "ts-1": False}
+            rooms = connection.execute(text("SELECT code, twin FROM room")).all()
+            assert {code: bool(twin) for code, twin in rooms} == {"P1": True, "p1": False, "P2": False}
+            said = connection.execute(text("SELECT asset_id, text FROM asset_event")).all()
+            assert [tuple(row) for row in said] == [(2, "tag differs from ts-1 by case alone")]
+        again = text("UPDATE asset SET tag = 'tS-2' WHERE tag = 'ts-1'")
+        with engine.connect() as connection, pytest.raises(IntegrityError):
+            connection.execute(again)
+        go(engine, "-1", down=True)
+        go(engine, "base", down=True)
+        go(engine, "head")
+    finally:
+        engine.dispose()
+
+
+async def test_what_differed_by_case_alone_is_kept_and_told(database_url: str) -> None:
+    await asyncio.to_thread(mark_twins, database_url)

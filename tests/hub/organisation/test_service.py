@@ -60,6 +60,8 @@ async def test_rooms_are_learned_once_and_only_of_known_schools(database: Databa
         for _ in range(times):
             rooms = [RoomSeen(school, "P101"), RoomSeen("elsewhere", "P1"), RoomSeen(school, "x" * 65)]
             await service.record_rooms(session, rooms)
+            rooms = [RoomSeen(school, "p101")]  # a device whose maker writes small letters
+            await service.record_rooms(session, rooms)
     async with database.read() as session:
         assert [
             (room.school_code, room.code) for room in (await session.execute(select(Room))).scalars()
