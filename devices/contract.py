@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from devices.kind import DeviceKind, Metric, kinds
-from devices.protocols.mqtt_json.dialects import CART, HEADSET
+from devices.protocols.mqtt_json.dialects import CART, HEADSET, TABLET
 from devices.wire.datatypes import FLOATS, NUMERIC, DataType
 
 VERSION = "1.0.0"
@@ -63,6 +63,7 @@ def document() -> dict[str, Any]:
             "kinds": {one.id: _kind(one) for one in known.values()},
             "classroom": {
                 "vr_headset": _keys(known["vr_headset"], HEADSET),
+                "ar_tablet": _keys(known["ar_tablet"], TABLET),
                 "tablet_cart": _keys(known["tablet_cart"], CART),
             },
         },

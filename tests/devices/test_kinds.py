@@ -34,8 +34,8 @@ every_kind = pytest.mark.parametrize("one", kinds().values(), ids=lambda one: on
 
 FIRST = {"room_air", "projector", "interactive_display", "relay", "uplink"}
 LATER = {
-    "air_conditioner", "camera", "conference_codec", "lab_pc", "lab_safety", "tablet_cart", "ups",
-    "vr_headset", "wall_cell",
+    "air_conditioner", "ar_tablet", "camera", "conference_codec", "lab_pc", "lab_safety", "tablet_cart",
+    "ups", "vr_headset", "wall_cell",
 }  # fmt: skip
 
 

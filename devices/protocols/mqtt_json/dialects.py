@@ -198,6 +198,7 @@ HEADSET: Mapping[str, tuple[str, type]] = {
     "controllers": ("Controllers", float), "storage": ("Storage", float),
     "temperature_c": ("Temperature", float), "firmware": ("Firmware", str),
 }  # fmt: skip
+TABLET: Mapping[str, tuple[str, type]] = {key: told for key, told in HEADSET.items() if key != "controllers"}
 CART: Mapping[str, tuple[str, type]] = {
     "tablets": ("Tablets", int), "docked": ("Docked", int), "charged": ("Charged", int),
     "missing": ("Missing", int), "charging": ("Charging", bool), "door_open": ("Door Open", bool),

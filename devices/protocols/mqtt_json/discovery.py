@@ -18,7 +18,7 @@ TOPICS = (
 """What to subscribe to; all but the Shellies' are retained."""
 ASKS = (("shellies/command", "announce"),)
 """What to say, so that the others announce themselves, too."""
-_CLASSROOM_KINDS = ("vr_headset", "tablet_cart")
+_CLASSROOM_KINDS = ("vr_headset", "ar_tablet", "tablet_cart")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from devices.protocols.mqtt_json.dialects import (
     CART,
     HEADSET,
+    TABLET,
     Classroom,
     Dialect,
     NotUnderstoodError,
@@ -135,6 +136,11 @@ def shelly(options: ShellyOptions) -> MqttDevice:
 def headset(options: ClassroomOptions) -> MqttDevice:
     """A VR headset."""
     return MqttDevice(options, Classroom(options, HEADSET))
+
+
+def tablet(options: ClassroomOptions) -> MqttDevice:
+    """A tablet for augmented reality."""
+    return MqttDevice(options, Classroom(options, TABLET))
 
 
 def cart(options: ClassroomOptions) -> MqttDevice:

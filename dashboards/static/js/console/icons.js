@@ -13,6 +13,7 @@ const DRAWINGS = {
   camera: "M3 8h12v8H3zM15 11l6-3v8l-6-3M6 11h2",
   conference_codec: "M3 6h18v10H3zM8 20h8M12 16v4M9.5 10a2 2 0 1 1 4 0a2 2 0 1 1-4 0M7.5 16c0-3 8-3 8 0",
   vr_headset: "M3 8h18v8h-6l-3-2-3 2H3zM6 11h3M15 11h3",
+  ar_tablet: "M6 3h12v18H6zM11 18h2M9 8l3-2 3 2v4l-3 2-3-2z",
   tablet_cart: "M4 4h16v14H4zM8 7v8M12 7v8M16 7v8M7 21h2M15 21h2",
   wall_cell: "M3 5h18v14H3zM9 5v14M15 5v14M3 12h18",
   air_conditioner: "M3 6h18v7H3zM6 10h8M7 16v3M12 16v4M17 16v3",

@@ -11,6 +11,7 @@ from devices.kind import kind
 from devices.protocols.mqtt_json.dialects import (
     CART,
     HEADSET,
+    TABLET,
     Classroom,
     Dialect,
     NotUnderstoodError,
@@ -28,6 +29,7 @@ def dialects() -> dict[str, Dialect]:
         "tasmota": Tasmota(TasmotaOptions(topic="tasmota_1A2B3C")),
         "shelly": Shelly(ShellyOptions(prefix="shellyplus2pm-a8032ab12345")),
         "headset": Classroom(ClassroomOptions(id="vr-7"), HEADSET),
+        "tablet": Classroom(ClassroomOptions(id="ar-1"), TABLET),
         "cart": Classroom(ClassroomOptions(id="cart-1"), CART),
     }
 
@@ -189,6 +191,7 @@ def test_nonsense_is_understood_or_refused_but_never_breaks_anything(payload: by
             "tasmota": ["relay", "room_air"],
             "shelly": ["relay", "room_air"],
             "headset": ["vr_headset"],
+            "tablet": ["ar_tablet"],
             "cart": ["tablet_cart"],
         }[name]
         metrics = {metric.name for one in shown for metric in kind(one).metrics}
