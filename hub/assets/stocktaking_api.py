@@ -100,8 +100,8 @@ async def take_back(
     request: Request,
 ) -> StocktakeDetail:
     """Takes a label that was read by mistake out of a counting that still runs, however often it was read."""
-    _check_one(wanted.tag, wanted.asset_id)
     found = await stocktaking.find(session, who.schools("assets.write"), stocktake_id, for_change=True)
+    _check_one(wanted.tag, wanted.asset_id)
     now_ms = act_of(request, who).now_ms
     if not await stocktaking.take_back(session, found, wanted.tag, wanted.asset_id, now_ms):
         raise NotFound("this label was not read", field="tag", value=wanted.tag or f"#{wanted.asset_id}",

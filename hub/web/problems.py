@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _SECRET = ("password", "token", "secret")
 _SHOWN_CHARACTERS = 200
+_LARGEST = 2**31  # a column of PostgreSQL holds less than this, or than 2**63
 
 
 def install(app: FastAPI) -> None:
@@ -31,6 +33,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OperationalError, _database_away)
+    for too_large in (OverflowError, DataError):  # as SQLite's driver says it, and as PostgreSQL's does
+        app.add_exception_handler(too_large, _too_large)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -153,6 +157,25 @@ async def _database_away(request: Request, error: Exception) -> Response:
     log.warning("the database did not answer: %s", error)
     problem = Unavailable("the database did not answer", fix="try again", headers={"Retry-After": "5"})
     return response(problem, request.url.path)
+
+
+async def _too_large(request: Request, error: Exception) -> Response:
+    """Nothing has a number that no database can hold: an address that names one names nothing."""
+    if (
+        "SQLite INTEGER" not in str(error)
+        and getattr(getattr(error, "orig", None), "sqlstate", "") != "22003"
+    ):
+        raise error
+    path = request.url.path
+    for given, problem in ((request.path_params, NotFound), (request.query_params, Invalid)):
+        for field, value in given.items():
+            if re.fullmatch(r"-?\d+", str(value)) and abs(int(str(value)[:40])) >= _LARGEST:
+                detail = (
+                    "there is nothing of this number" if problem is NotFound else "the number is too large"
+                )
+                fix = "use a number that a list of the hub gives"
+                return response(problem(detail, field=field, value=str(value), fix=fix), path)
+    return response(Invalid("a number in the request is too large", fix="send a smaller one"), path)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -69,3 +69,9 @@ async def test_stock_is_taken_in_any_case_and_a_mistyped_label_is_taken_back(reg
     await register.post(f"{path}/seen", tag="D703-THPT-02-0050", client_id="4")
     await register.post(f"{path}/finish")
     await register.post(f"{path}/take-back", 409, asset_id=asset["id"])
+
+
+async def test_numbers_beyond_what_a_database_holds_name_nothing(register: Register) -> None:
+    for number in ("9" * 22, str(2**63), "9" * 18):
+        assert (await register.get(f"/assets/{number}", 404))["type"] == "/problems/not-found"
+        assert (await register.get(f"/stocktakes/{number}", 404))["type"] == "/problems/not-found"
