@@ -13,7 +13,7 @@ from hub.assets import bulk
 from hub.assets.entering import Entry, enter, entry
 from hub.assets.rules import TAG, derived_tag
 from hub.assets.tables import Asset
-from hub.assets.types import CONDITIONS, STATUSES, TYPES
+from hub.assets.words import CONDITION_WORDS, STATUS_WORDS, TYPE_WORDS
 from hub.organisation.tables import Room, Unit
 from hub.sheets import By, Change, Column, Sheet, Tell, Trouble, Values, merged, outside
 from hub.web.principal import Schools
@@ -45,8 +45,8 @@ class EquipmentSheet(Sheet):
     any_case = frozenset(key)
     columns = (
         Column("tag", "Mã tài sản", "Tag", "code", example="TS-000123", also=("Mã thiết bị", "Số thẻ")),
-        Column("type", "Loại thiết bị", "Type", "choice", example="projector", also=("Loại",),
-               choices={each.id: (each.label_vi, each.label_en) for each in TYPES.values()}),
+        Column("type", "Loại thiết bị", "Type", "choice", example="Máy chiếu", also=("Loại",),
+               choices=TYPE_WORDS),
         Column("name", "Tên thiết bị", "Name", required=True, example="Máy chiếu Epson EB-992F",
                also=("Tên", "Tên tài sản"), max_characters=200),
         Column("serial", "Số sê-ri", "Serial number", example="X4KP1234", also=("Serial", "S/N", "Số serial"),
@@ -62,9 +62,9 @@ class EquipmentSheet(Sheet):
         Column("price_vnd", "Giá (đồng)", "Price (VND)", "integer", example="18500000",
                also=("Giá trị", "Nguyên giá", "Đơn giá"), most=10**15),
         Column("warranty_until", "Bảo hành đến", "Warranty until", "date", example="2027-08-20"),
-        Column("status", "Trạng thái", "Status", "choice", example="in_use", choices=STATUSES,
+        Column("status", "Trạng thái", "Status", "choice", example="Đang sử dụng", choices=STATUS_WORDS,
                also=("Tình trạng sử dụng",)),
-        Column("condition", "Tình trạng", "Condition", "choice", example="good", choices=CONDITIONS,
+        Column("condition", "Tình trạng", "Condition", "choice", example="Tốt", choices=CONDITION_WORDS,
                also=("Chất lượng",)),
         Column("note", "Ghi chú", "Note", max_characters=2_000),
     )  # fmt: skip

@@ -76,7 +76,8 @@ async def list_kinds(_who: Importer) -> list[KindOut]:
 def _columns(sheet: Sheet | type[Sheet]) -> list[ColumnOut]:
     return [
         ColumnOut(name=c.name, labels={"vi": c.vi, "en": c.en}, required=c.required, type=c.type,
-                  example=c.example, choices=list(c.choices))
+                  example=c.example, choices=list(c.choices),
+                  words={value: words[0] for value, words in c.choices.items() if words})
         for c in sheet.columns
     ]  # fmt: skip
 

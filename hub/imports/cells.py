@@ -180,7 +180,9 @@ def _choice(column: Column) -> Callable[[Cell], Any]:
     def one(text: str) -> str:
         found = known.get(key(text))
         if found is None:
-            shown = ", ".join(list(column.choices)[:20])
+            shown = ", ".join(
+                f"{words[0]} ({value})" if words else value for value, words in column.choices.items()
+            )
             raise CellError("unknown_choice", "this word is not known here", f"write one of {shown}")
         return found
 

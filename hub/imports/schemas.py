@@ -9,7 +9,7 @@ KindName = Literal["units", "rooms", "equipment", "users", "counts", "oneroster"
 
 
 class ColumnOut(BaseModel):
-    """A column of a sheet."""
+    """A column of a sheet; `words` are its choices in Vietnamese, which files may hold as well."""
 
     name: str
     labels: dict[str, str]
@@ -17,6 +17,7 @@ class ColumnOut(BaseModel):
     type: str
     example: str
     choices: list[str]
+    words: dict[str, str] = {}
 
 
 class KindOut(BaseModel):

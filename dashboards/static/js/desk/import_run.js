@@ -4,6 +4,7 @@ import { NOTHING, language, locale, nt, number, t } from "../words.js";
 import { at, call, get, post } from "../console/api.js";
 import { Listing, button } from "../console/listing.js";
 import { ask } from "./asking.js";
+import { dayText } from "./asset_names.js";
 import { said } from "./difference.js";
 import { importKindName, importStateName } from "./names.js";
 import { refusal } from "./refusals.js";
@@ -26,10 +27,17 @@ const MISTAKES = {
 };
 
 function problemLine(problem, column) {
-  const choices = column(problem.column)?.choices ?? [];
-  const words = problem.code === "unknown_choice" && choices.length ? t("Write one of: {words}", { words: choices.join(", ") }) : MISTAKES[problem.code];
+  const { choices = [], words: vietnamese = {} } = column(problem.column) ?? {};
+  const words = problem.code === "unknown_choice" && choices.length ? t("Write one of: {words}", { words: choices.map((one) => (language === "vi" ? vietnamese[one] : null) ?? one).join(", ") }) : MISTAKES[problem.code];
   return element("li", {}, element("b", {}, columnName(column, problem.column)), " ", element("span", { class: "code" }, problem.value === null || problem.value === undefined || problem.value === "" ? "" : "“" + said(problem.value) + "”"), " ",
     words ?? problem.message, problem.fix && !words ? element("small", {}, problem.fix) : "");
+}
+
+// What a cell holds, as people say it: a choice in words, a day as it is written here.
+function cellText(column, value) {
+  if (column?.type === "date" && value) return dayText(value);
+  const word = (one) => (language === "vi" ? column?.words?.[one] : null) ?? one;
+  return typeof value === "string" && column?.choices?.length ? value.split(";").map(word).join(", ") : said(value);
 }
 
 const columnName = (column, name) => column(name)?.labels?.[language] ?? name ?? "";
@@ -39,7 +47,7 @@ function row(item, column) {
     element("div", { class: "num" }, t("row {n}", { n: number(item.row) }), element("small", {}, item.file ?? "")),
     element("div", {}, element("b", { class: "code" }, item.key || NOTHING), element("small", {}, ACTION[item.action] ?? item.action)),
     element("div", {}, item.problems?.length ? element("ul", { class: "mistakes" }, ...item.problems.map((one) => problemLine(one, column))) : "",
-      item.changes?.length ? element("ul", { class: "cell-changes" }, ...item.changes.map((one) => element("li", {}, element("b", {}, columnName(column, one.column)), " ", ...(item.action === "new" ? [] : [element("s", {}, said(one.before)), " → "]), element("span", {}, said(one.after))))) : ""));
+      item.changes?.length ? element("ul", { class: "cell-changes" }, ...item.changes.map((one) => element("li", {}, element("b", {}, columnName(column, one.column)), " ", ...(item.action === "new" ? [] : [element("s", {}, cellText(column(one.column), one.before)), " → "]), element("span", {}, cellText(column(one.column), one.after))))) : ""));
 }
 
 export class ImportRun {
