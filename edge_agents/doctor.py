@@ -138,6 +138,10 @@ def _outbox(settings: AgentSettings) -> Finding:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as db:
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             (held,) = db.execute("SELECT count(*) FROM entry").fetchone()
+    except sqlite3.OperationalError as error:  # its disk or its rights, not what is in it
+        return Finding(
+            "outbox", f"{path} cannot be opened ({error})", "mend what is said of its folder first"
+        )
     except sqlite3.Error as error:
         return Finding("outbox", f"{path} cannot be read ({error})", "restart the agent: it sets it aside")
     if verdict != "ok":

@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sqlite3
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -95,9 +96,10 @@ def run(settings: AgentSettings, config: Path) -> tuple[int, bool]:
             return 0, runner.run(_run(settings, config, ring))
     except OutboxBusyError as error:
         sys.stderr.write(f"outbox.path = {str(settings.outbox.path)!r}: {error}\n")
-    except OSError as error:
+    except (OSError, sqlite3.OperationalError) as error:  # whatever starts it tries again until there is room
         path = str(settings.outbox.path)
-        sys.stderr.write(f"outbox.path = {path!r}: {error}. Fix: a directory that may be written.\n")
+        fix = "make room on its disk, remount it for writing, or name a directory that may be written"
+        sys.stderr.write(f"outbox.path = {path!r}: {error}. Fix: {fix}.\n")
     return 1, False
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from edge_agents.main import command
 from tests.edge_agents.conftest import GROUP, NODE, Running, until
 from tests.edge_agents.hub_in_hand import HubInHand, hub_in_hand
 from tests.faults.disk import SmallDisk
@@ -50,5 +53,39 @@ async def test_a_full_disk_is_said_and_values_are_shown(
         await until(lambda: hub.parts.directory.nodes[sender].itself.slots["Outbox/Failure"].value == "")
         assert hub.parts.reasons == {}
         await agent.end()
+    finally:
+        disk.unmount()
+
+
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_a_disk_that_takes_nothing_at_the_start_is_said_in_words_and_hurts_nothing(
+    how: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    disk = SmallDisk(tmp_path / "small", 1)
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        '[agent]\ngroup = "S"\nnode = "S-a1"\n[mqtt]\nurl = "mqtt://127.0.0.1:1"\n'
+        f'[outbox]\npath = "{disk.path}/outbox.db"\n'
+    )
+    try:
+        disk.fill()
+        if how == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", disk.path], check=True)
+        before = sorted(disk.path.iterdir())
+        ended = subprocess.run(
+            [sys.executable, "-m", "hub.cli", "agent", "--config", config],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        said = ended.stderr
+        assert ended.returncode == 1
+        assert "outbox.path" in said
+        assert how.replace("-", "") in said.lower().replace("-", "")
+        assert "make room on its disk, remount it for writing" in said
+        assert "Traceback" not in said
+        assert command(["doctor", "--config", str(config)]) == 1
+        told = capfd.readouterr().out
+        assert "✗ disk:" in told or "✗ data folder:" in told
+        assert not [one for one in disk.path.iterdir() if "damaged" in one.name], "a full disk is no damage"
+        assert set(before) <= set(disk.path.iterdir())
     finally:
         disk.unmount()
