@@ -21,6 +21,11 @@ COLUMNS, ROWS = 3, 8
 LABEL_WIDTH, LABEL_HEIGHT = 70 * mm, 37 * mm
 PADDING = 5 * mm  # printers cannot reach the edge of the paper
 QR_SIZE = 27 * mm
+_TEXT_WIDTH = LABEL_WIDTH - PADDING - QR_SIZE - 5 * mm
+_SCALES = (1.6, 1.45, 1.3, 1.15, 1.0, 0.9)
+_LEADING, _BELOW = 1.28, 0.28  # the font's own height of a line, and how much of it lies below the letters
+_SMALLEST = 4.5
+_LEAST_GAP, _MOST_GAP = 1 * mm, 4 * mm
 _TOP = (A4[1] - ROWS * LABEL_HEIGHT) / 2
 _FONTS = Path(__file__).parent / "fonts"
 _PLAIN, _BOLD = "be-vietnam-pro-500", "be-vietnam-pro-700"
@@ -75,19 +80,63 @@ def fitted(text: str, font: str, size: float, width: float, lines: int) -> list[
 
 
 def _draw(canvas: Canvas, label: Label, x: float, y: float) -> None:
-    _draw_code(canvas, label.address, x + PADDING, y + (LABEL_HEIGHT - QR_SIZE) / 2)
-    left = x + PADDING + QR_SIZE + 2.5 * mm
-    width = LABEL_WIDTH - PADDING - QR_SIZE - 5 * mm
-    text = canvas.beginText(left, y + LABEL_HEIGHT - PADDING - 2.5 * mm)
-    for words, font, size, lines in (
-        (label.heading, _PLAIN, 6.0, 2),
-        (label.title, _BOLD, 9.0, 2),
-        *((line, _PLAIN, 7.5, 1) for line in label.lines),
-    ):
-        text.setFont(font, size, leading=size * 1.28)
-        for line in fitted(words, font, size, width, lines):
-            text.textLine(line)
-    canvas.drawText(text)
+    foot = y + (LABEL_HEIGHT - QR_SIZE) / 2
+    _draw_code(canvas, label.address, x + PADDING, foot)
+    lines, gap = set_out(label)
+    at = foot + QR_SIZE
+    for line in lines:
+        at -= line.height + gap * line.opens
+        canvas.setFont(line.font, line.size)
+        canvas.drawString(x + PADDING + QR_SIZE + 2.5 * mm, at + line.size * _BELOW, line.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a label as it is set; `opens` is 1 for the first of a group below another."""
+
+    words: str
+    font: str
+    size: float
+    opens: int
+
+    @property
+    def height(self) -> float:
+        """What the line takes with the letters' own depth and the marks of Vietnamese capitals."""
+        return self.size * _LEADING
+
+
+def set_out(label: Label) -> tuple[list[Line], float]:
+    """Gives a label's lines as large as they fit beside the code, and the gap between its groups.
+
+    Only at the smallest size words are cut.
+    """
+    _load_fonts()
+    for scale in _SCALES:
+        lines = _lines(label, scale)
+        free = QR_SIZE - sum(line.height for line in lines)
+        gaps = sum(line.opens for line in lines)
+        cut = any(line.words.endswith("…") for line in lines)
+        if scale == _SCALES[-1] or (free >= gaps * _LEAST_GAP and not cut):
+            break
+    return lines, max(0.0, min(free / gaps if gaps else 0.0, _MOST_GAP))
+
+
+def _lines(label: Label, scale: float) -> list[Line]:
+    parts = [(label.heading, _PLAIN, 6.0 * scale, 2, 0), (label.title, _BOLD, 9.0 * scale, 3, 1)]
+    parts += [
+        (line, _PLAIN, _size_of(line, 7.5 * scale), 1, int(number == 0))
+        for number, line in enumerate(label.lines)
+    ]
+    return [
+        Line(line, font, size, opens * (place == 0))
+        for words, font, size, most, opens in parts
+        for place, line in enumerate(fitted(words, font, size, _TEXT_WIDTH, most))
+    ]
+
+
+def _size_of(line: str, most: float) -> float:
+    """Gives the size at which a line is as wide as there is room: a tag cut short is none."""
+    return max(_SMALLEST, min(most, 0.999 * _TEXT_WIDTH / stringWidth(line, _PLAIN, 1.0)))
 
 
 def _draw_code(canvas: Canvas, address: str, x: float, y: float) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.assets.documents import name_of
-from hub.assets.labels import fitted
+from hub.assets.labels import QR_SIZE, Label, fitted, set_out
 from hub.assets.rules import (
     REQUIRED,
     TAG,
@@ -116,3 +116,22 @@ def test_a_label_says_what_fits_and_shows_that_there_is_more(text: str, lines: i
     assert len(found) <= lines
     said, whole = "".join(found).replace(" ", ""), "".join(text.split())
     assert said == whole or (said.endswith("…") and whole.startswith(said[:-1]))
+
+
+WORDS = st.text(st.sampled_from("ĂâđỄ ươ xyz0"), min_size=1, max_size=120).filter(str.strip)
+
+
+@given(WORDS, WORDS, st.lists(st.from_regex(r"[A-Z0-9-]{1,24}", fullmatch=True), max_size=3))
+def test_a_labels_lines_stand_below_each_other_beside_the_code(
+    heading: str, title: str, lines: list[str]
+) -> None:
+    found, gap = set_out(Label("https://hub/a/1", heading, title, tuple(lines)))
+    assert sum(line.height for line in found) + gap * sum(line.opens for line in found) <= QR_SIZE + 0.01
+    assert all(line.height > 1.25 * line.size for line in found), "letters with marks need as much"
+    assert [line.words for line in found[len(found) - len(lines) :]] == lines, "a tag is never cut short"
+
+
+def test_a_label_with_few_words_fills_its_place() -> None:
+    found, gap = set_out(Label("https://hub/a/1", "THCS An Cơ", "Máy chiếu", ("P101", "7K2M-04QXT")))
+    assert sum(line.height for line in found) + gap * sum(line.opens for line in found) > 0.85 * QR_SIZE
+    assert [line.opens for line in found] == [0, 1, 1, 0]
