@@ -184,7 +184,10 @@ def merged(found: Iterable[Found], macs: Mapping[str, str] = {}) -> list[Found]:
     What says only that something is there completes what says what it is, at the same host or with the
     same hardware address.
     """
-    all_ = sorted((_with_mac(one, macs) for one in found), key=_rank)
+    all_ = sorted(found, key=_rank)
+    # whoever tells the hardware address of a host tells it for all that is said of the host
+    of_host = {one.host: one.mac for one in reversed(all_) if one.host and one.mac}
+    all_ = [one if one.mac else replace(one, mac=of_host.get(one.host, macs.get(one.host))) for one in all_]
     strong: dict[tuple[str, str], Found] = {}
     weak: list[Found] = []
     for one in all_:
@@ -214,11 +217,6 @@ def merged(found: Iterable[Found], macs: Mapping[str, str] = {}) -> list[Found]:
 def _rank(one: Found) -> tuple[bool, int, str]:
     # a weak one that has a kind is better than one without
     return one.kind is None, METHODS.index(one.method), json.dumps(one.document(), sort_keys=True)
-
-
-def _with_mac(one: Found, macs: Mapping[str, str]) -> Found:
-    known = one.mac or macs.get(one.host)
-    return one if known == one.mac else replace(one, mac=known)
 
 
 def _completed(one: Found, other: Found) -> Found:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edge_agents.discovery.asked import Report
     from edge_agents.discovery.mqtt import Listening
     from edge_agents.discovery.rules import Found
-    from edge_agents.settings import AgentSettings
+    from edge_agents.settings import AgentSettings, DeviceSection
 
 log = logging.getLogger(__name__)
 
@@ -56,16 +56,25 @@ class Discovery:
     """The searches of one agent; `settings` are those in force."""
 
     def __init__(
-        self, node: Node, settings: Callable[[], AgentSettings], *, longest_s: float = LONGEST_S
+        self,
+        node: Node,
+        settings: Callable[[], AgentSettings],
+        *,
+        longest_s: float = LONGEST_S,
+        first_after_s: tuple[float, float] = FIRST_AFTER_S,
+        look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self.node = node
         self._settings = settings
         self._longest_s = longest_s
+        self._first_after_s = first_after_s
+        self._look_every_s = look_every_s
         self._searching = asyncio.Lock()
         self._asked_for = False
         self._own: dict[str, list[Found]] = {}
         self._listening: dict[str, Listening] = {}
-        self._told = ""
+        self._told = "[]"
+        self._looked_at: tuple[list[DeviceSection], list[Found]] = ([], [])
         node.tell(AGENT_DISCOVERED, DataType.String, None)
 
     async def scan(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,18 +148,21 @@ class Discovery:
     async def run(self, stop: asyncio.Event) -> None:
         """Search every so often, and listen, until `stop`."""
         loop = asyncio.get_running_loop()
-        next_s = loop.time() + random.uniform(*FIRST_AFTER_S)
+        next_s = loop.time() + random.uniform(*self._first_after_s)
         stopped = asyncio.create_task(stop.wait())
         search: asyncio.Task[Any] | None = None
         try:
             while not stop.is_set():
-                await self._follow_brokers()
-                await self.tell()
+                try:
+                    await self._follow_brokers()
+                    await self.tell()
+                except Exception:  # polling goes on, whatever a search dies of
+                    log.exception("what was found cannot be told")
                 section = self._settings().discovery
                 if section.every_h and loop.time() >= next_s and (search is None or search.done()):
                     next_s = loop.time() + section.every_h * 3600 * random.uniform(0.9, 1.1)
                     search = asyncio.create_task(self._search_by_itself(), name="search")
-                await asyncio.wait((stopped,), timeout=LOOK_EVERY_S)
+                await asyncio.wait((stopped,), timeout=self._look_every_s)
         finally:
             stopped.cancel()
             ending = [one.close() for one in self._listening.values()]
@@ -165,14 +177,18 @@ class Discovery:
             await self.search(self._settings().discovery.methods)
         except NetworkError as error:
             log.error("discovery.%s", error)
+        except Exception:
+            log.exception("the search failed")
 
     async def tell(self) -> None:
         """Report `Agent/Discovered` if it has changed."""
         heard = [one for listening in self._listening.values() for one in listening.found()]
         own = [one for method, found in self._own.items() if method != "mqtt" for one in found]
-        if not (heard or own or self._told):
+        looked_at = (self._settings().devices, [*own, *heard])
+        if looked_at == self._looked_at:
             return
-        found, _ = fitting(await self._news([*own, *heard]), FOUND_MOST_BYTES)
+        found, _ = fitting(await self._news(looked_at[1]), FOUND_MOST_BYTES)
+        self._looked_at = looked_at
         if (text := json.dumps(found, ensure_ascii=False, sort_keys=True)) == self._told:
             return
         self._told = text

@@ -20,6 +20,7 @@ from simulators.protocols.mqtt_json import BrokerDevice, Fault
 
 log = logging.getLogger(__name__)
 READY_WITHIN_S = 10.0
+SHELLIES, SHELLIES_ASKED = "shellies/announce", "shellies/command"
 _SPOILT: Mapping[str, Callable[[str], str]] = {
     "garbage": lambda _: "\x00?",
     "half": lambda text: text[: len(text) // 2],
@@ -108,6 +109,8 @@ class Carrier:
     def __init__(self, url: str) -> None:
         self.url = url
         self.devices: list[OnBroker] = []
+        self.announced: list[tuple[str, str]] = []
+        """Retained when it connects; those of Shellies are said when somebody asks."""
         self._client: aiomqtt.Client | None = None
         self._there = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -155,11 +158,20 @@ class Carrier:
         listeners = {topic: one for one in self.devices for topic in one.device.topics}
         for topic in listeners:
             await client.subscribe(topic)
+        await client.subscribe(SHELLIES_ASKED)
         for one in self.devices:
             await self.tell_presence(one)
+        for said in self.announced:
+            if said[0] != SHELLIES:
+                await client.publish(*said, retain=True)
         self._there.set()
         async for message in client.messages:
             topic = str(message.topic)
+            if topic == SHELLIES_ASKED:
+                for said in self.announced:
+                    if said[0] == SHELLIES:
+                        await client.publish(*said)
+                continue
             heard = bytes(message.payload).decode("utf-8", "replace")
             for where, what in listeners[topic].answers(topic, heard):
                 await client.publish(where, what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ class AgentFile:
     node: str
     mqtt_url: str
     poll_s: float = 5.0
+    discovery: Mapping[str, Any] = field(default_factory=dict)
+    """The section of that name: where the room's devices answer a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def text_of(agent: AgentFile, devices: Iterable[DeviceEntry]) -> str:
         "[mqtt]",
         f"url = {_toml(agent.mqtt_url)}",
     ]
+    if agent.discovery:
+        lines += ["", "[discovery]", *(f"{key} = {_toml(value)}" for key, value in agent.discovery.items())]
     for one in devices:
         lines += ["", "[[devices]]", f"id = {_toml(one.id)}", f"kind = {_toml(one.kind)}"]
         lines += [f"room = {_toml(one.room)}", f"poll_s = {agent.poll_s:g}"]

@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--kinds", metavar="A,B", help="kinds of device, with commas [all]")
     add("--devices", type=int, default=1, metavar="N", help="devices of each kind [1]")
     add("--write-config", type=Path, metavar="FILE", help="write the agent's file there")
+    add("--leave-out", metavar="A,B", help="kinds that the file does not name: a search finds them [none]")
     add("--group", default="D703-THPT-02", metavar="ID", help="the agent's school [D703-THPT-02]")
     add("--node", default="D703-THPT-02-a1", metavar="ID", help="the agent [D703-THPT-02-a1]")
     add("--room", default="P101", metavar="CODE", help="the room [P101]")
@@ -85,6 +86,9 @@ def plan_of(arguments: argparse.Namespace) -> RoomPlan:
     """What was asked for. Raises ArgumentError."""
     known = kinds()
     wanted = arguments.kinds.split(",") if arguments.kinds else list(known)
+    left_out = arguments.leave_out.split(",") if arguments.leave_out else []
+    if unknown := [one for one in left_out if one not in known]:
+        raise ArgumentError(f"--leave-out {','.join(unknown)}: write some of {', '.join(known)}")
     if unknown := [one for one in wanted if one not in known]:
         raise ArgumentError(f"--kinds {','.join(unknown)}: write some of {', '.join(known)}")
     for name, low, high in (("devices", 1, 500), ("poll_s", 0.1, 3600), ("seconds", 0, 1e9)):
@@ -101,6 +105,7 @@ def plan_of(arguments: argparse.Namespace) -> RoomPlan:
         lesson=arguments.lesson,
         broker_url=arguments.room_broker,
         faults=[_fault(text) for text in arguments.fault],
+        unnamed=left_out,
     )
 
 
@@ -120,7 +125,9 @@ async def _run(plan: RoomPlan, arguments: argparse.Namespace) -> None:
     async with opened(plan) as room:
         _say_what_is_there(room)
         if arguments.write_config is not None:
-            agent = AgentFile(arguments.group, arguments.node, arguments.mqtt_url, arguments.poll_s)
+            agent = AgentFile(
+                arguments.group, arguments.node, arguments.mqtt_url, arguments.poll_s, room.discovery
+            )
             write(arguments.write_config, text_of(agent, room.entries()))
             log.info("the agent's file is %s: hub agent --config %s", *2 * (arguments.write_config,))
         await room.live(stop, arguments.seconds)

@@ -7,12 +7,15 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from devices.kind import DeviceKind
 from devices.protocols.options import Drivers
 from devices.simulation import RoomConditions
+from simulators.protocols.announcing import HERE, MdnsResponder
+from simulators.rooms.announced import announcements_of, services_of
 from simulators.rooms.broker import Carrier, own_broker
 from simulators.rooms.configuration import DeviceEntry
 from simulators.rooms.stands import ON_BROKER, ON_SOCKET, BrokerStand, Stand
@@ -53,6 +56,8 @@ class RoomPlan:
     lesson: bool = True
     broker_url: str | None = None
     faults: Sequence[PlannedFault] = ()
+    unnamed: Collection[str] = ()
+    """Kinds that the agent's file leaves out: a search finds them."""
 
 
 @dataclass
@@ -64,12 +69,15 @@ class Room:
     unspoken: list[DeviceEntry] = field(default_factory=list)
     """Kinds that no simulator speaks for yet: an agent simulates them itself."""
     struck: set[tuple[str, str]] = field(default_factory=set)
+    discovery: dict[str, Any] = field(default_factory=dict)
+    """Where the devices answer a search, as an agent's file says it."""
 
     def entries(self) -> list[DeviceEntry]:
-        """Its devices, as an agent's file names them."""
+        """Its devices, as an agent's file names them; without those to be found by a search."""
         spoken = [
             DeviceEntry(one.id, one.kind.id, self.plan.room, {"protocol": one.protocol, **one.options})
             for one in self.stands
+            if one.kind.id not in self.plan.unnamed
         ]
         return [*spoken, *self.unspoken]
 
@@ -146,8 +154,13 @@ async def opened(plan: RoomPlan) -> AsyncIterator[Room]:
             await stand.start()
             await stand.follow(0)
         if carrier is not None:
+            carrier.announced = announcements_of(room.stands)
             await carrier.start()
             stack.push_async_callback(carrier.stop)
+        responder = MdnsResponder(services_of(room.stands))
+        stack.push_async_callback(responder.stop)
+        room.discovery = {"networks": [f"{HERE}/32"], "mdns_port": await responder.start()}
+        room.discovery["brokers"] = [carrier.url] if carrier is not None else []
         yield room
 
 
