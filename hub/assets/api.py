@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from hub.assets import listing, places, service
 from hub.assets.listing import ORDERS, Sort, Wanted
-from hub.assets.rules import REQUIRED
+from hub.assets.rules import REQUIRED, doubts_of
 from hub.assets.schemas import (
     AssetIn,
     AssetOut,
     AssetPage,
     AssetPatch,
     DisposeIn,
+    Doubt,
     EventOut,
     MoveIn,
     RemarkIn,
@@ -221,7 +222,13 @@ async def _mine(session: Transaction, who: Principal, asset_id: int) -> Asset:
 
 async def _named(session: Reading, asset: Asset) -> AssetOut:
     unit = await session.get(Unit, asset.school_code)
-    return shown(asset, unit.name if unit else "")
+    alike = await service.of_serial(session, asset)
+    told = shown(asset, unit.name if unit else "")
+    told.doubts = [
+        Doubt(field=each.field, code=each.code, tags=list(each.tags))
+        for each in doubts_of(asset.acquired, alike, today())
+    ]
+    return told
 
 
 async def _became(

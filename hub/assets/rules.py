@@ -211,6 +211,23 @@ def reconcile(
     return [*lines, *(Line("missing", each.tag, each.asset_id, each.room, "") for each in unseen)]
 
 
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Something of a record that may be a mistake and need not be one."""
+
+    field: str
+    code: Literal["double_serial", "in_the_future"]
+    tags: tuple[str, ...] = ()
+
+
+def doubts_of(acquired: date | None, same_serial: Sequence[str], today: date) -> list[Slip]:
+    """Tells what may be a slip in a record; `same_serial` are tags of others with its serial number."""
+    found = [Slip("serial", "double_serial", tuple(same_serial))] if same_serial else []
+    if acquired is not None and acquired > today:
+        found.append(Slip("acquired", "in_the_future"))
+    return found
+
+
 def search_text(values: Mapping[str, Any]) -> str:
     """Makes the folded text a search looks into: name, tag, serial, maker, model, room, type in words."""
     known = TYPES.get(values["type"] or "")

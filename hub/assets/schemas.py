@@ -42,8 +42,19 @@ class DeviceKey(BaseModel):
     device: Annotated[str, Field(min_length=1, max_length=255)]
 
 
+class Doubt(BaseModel):
+    """Something of a record that may be a slip: which field, why, and the tags of equipment alike."""
+
+    field: str
+    code: Literal["double_serial", "in_the_future"]
+    tags: list[str]
+
+
 class AssetOut(BaseModel):
-    """A piece of equipment; `missing` names what a complete record still needs."""
+    """A piece of equipment; `missing` names what a complete record still needs.
+
+    `doubts` is what may be a slip; it is not looked for in lists.
+    """
 
     id: int
     tag: str
@@ -68,6 +79,7 @@ class AssetOut(BaseModel):
     note: str
     changed_ms: int
     seen_ms: int | None
+    doubts: list[Doubt] = []
 
 
 class AssetPage(BaseModel):

@@ -175,6 +175,17 @@ async def history(session: AsyncSession, asset: Asset, before_id: int | None, li
     return list((await session.execute(query.order_by(AssetEvent.id.desc()).limit(limit))).scalars())
 
 
+async def of_serial(session: AsyncSession, asset: Asset) -> list[str]:
+    """Gives tags of other equipment of the school with the same serial number, few if there are many."""
+    if not asset.serial:
+        return []
+    query = select(Asset.tag).where(
+        Asset.school_code == asset.school_code, Asset.serial == asset.serial, Asset.id != asset.id,
+        Asset.status != "disposed",
+    )  # fmt: skip
+    return list((await session.execute(query.order_by(Asset.id).limit(3))).scalars())
+
+
 def note_document(session: AsyncSession, asset: Asset, name: str, act: Act) -> None:
     """Notes in the history that a document was added."""
     _note(session, asset, "document", act, text=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -30,6 +31,9 @@ class _Facts:
     """The codes of rooms by school and code: as written, and in small letters."""
     foreign: frozenset[str]
     """Tags of other people's assets, in small letters."""
+    serials: dict[tuple[str, str], str]
+    """Whose serial number it is: tags by school and number; those of the file join them as they are read."""
+    today: date
 
     def room(self, school: str, code: str) -> str | None:
         """Gives a room's code as it was first written."""
@@ -93,7 +97,14 @@ class EquipmentSheet(Sheet):
         found = [(school, code) for school, code in await session.execute(rooms)]
         known = {(school, code.lower()): code for school, code in found}
         known |= {(school, code): code for school, code in found}
-        return _Facts(frozenset((await session.execute(units)).scalars()), known, foreign)
+        numbers = select(Asset.school_code, Asset.serial, Asset.tag).where(
+            Asset.serial != "", Asset.status != "disposed"
+        )
+        if by.scope is not None:
+            numbers = numbers.where(Asset.school_code.in_(by.scope))
+        serials = {(row.school_code, row.serial): row.tag for row in await session.execute(numbers)}
+        mine = frozenset((await session.execute(units)).scalars())
+        return _Facts(mine, known, foreign, serials, by.today)
 
     async def existing(self, session: AsyncSession, scope: Schools) -> AsyncIterator[Values]:
         """Gives assets by tag; `_id` and `_twin` beside the columns are the asset's own."""
@@ -119,7 +130,14 @@ class EquipmentSheet(Sheet):
         elif before is None and not TAG.fullmatch(tag):
             yield Trouble("tag", tag, "a tag has letters without marks, digits, dots and dashes only",
                           "write such as TS-000123, or leave it empty", "bad_code")  # fmt: skip
+        serial = values.get("serial")
+        if serial and (other := facts.serials.setdefault((school, serial), tag)) != tag:
+            yield Trouble("serial", serial, f"{other} has the same serial number",
+                          "check both, or leave it as it is", "double_serial", warning=True)  # fmt: skip
         acquired, until = values.get("acquired"), values.get("warranty_until")
+        if acquired is not None and acquired > facts.today:
+            yield Trouble("acquired", acquired, "this day is still to come", "check the day",
+                          "in_the_future", warning=True)  # fmt: skip
         if acquired is not None and until is not None and until < acquired:
             yield Trouble("warranty_until", until, "the warranty ends before the equipment came",
                           "check both days", "before_acquired", warning=True)  # fmt: skip

@@ -62,15 +62,17 @@ Format = Annotated[Literal["csv", "xlsx"], Query()]
 
 
 @router.get("/imports/kinds")
-async def list_kinds(_who: Importer) -> list[KindOut]:
-    """Lists the kinds of files with their columns."""
+async def list_kinds(who: Importer) -> list[KindOut]:
+    """Lists the kinds of files with their columns, and which of them the asker may bring in."""
     kinds = [
-        KindOut(id=s.id, label=s.en, labels={"vi": s.vi, "en": s.en}, columns=_columns(s))
+        KindOut(id=s.id, label=s.en, labels={"vi": s.vi, "en": s.en}, columns=_columns(s),
+                allowed=who.may(PERMISSIONS[s.id]))
         for s in SHEETS.values()
     ]
     columns = [each for sheet in (SessionSheet, ClassSheet) for each in _columns(sheet)]
     labels = {"vi": "Gói OneRoster 1.2", "en": "OneRoster 1.2 bundle"}
-    return [*kinds, KindOut(id="oneroster", label=labels["en"], labels=labels, columns=columns)]
+    return [*kinds, KindOut(id="oneroster", label=labels["en"], labels=labels, columns=columns,
+                            allowed=who.may(PERMISSIONS["oneroster"]))]
 
 
 def _columns(sheet: Sheet | type[Sheet]) -> list[ColumnOut]:

@@ -122,6 +122,8 @@ def _integer(column: Column) -> Callable[[Cell], Any]:
                 number = int(re.split("[.,]", text)[0])
             else:
                 raise CellError("not_a_number", "this is not a whole number", "write digits, such as 45")
+        if number < 0 <= column.least:
+            raise CellError("negative", "the number is less than 0", "write 0 or a number above it")
         if not column.least <= number <= column.most:
             raise CellError("out_of_range", "the number is out of range",
                             f"write a number from {column.least} to {column.most}")  # fmt: skip

@@ -21,12 +21,13 @@ class ColumnOut(BaseModel):
 
 
 class KindOut(BaseModel):
-    """A kind of file that can be brought in."""
+    """A kind of file that can be brought in; `allowed` is whether by who asks."""
 
     id: str
     label: str
     labels: dict[str, str]
     columns: list[ColumnOut]
+    allowed: bool = True
 
 
 class ImportOut(BaseModel):
