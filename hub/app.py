@@ -24,6 +24,7 @@ from hub.clock import now_ms, today
 from hub.commands.dispatching import Dispatcher
 from hub.control import ControlRole
 from hub.database import Database, migrate
+from hub.discovery import service as discovery
 from hub.fleet.sending import Sender
 from hub.imports.sync import Sync
 from hub.organisation import service as organisation
@@ -107,7 +108,9 @@ def _sender(settings: Settings, database: Database, control: ControlRole) -> Sen
     name = f"{settings.host_id}-control-{os.getpid()}"
     scheme = "http" if settings.tls == "off" else "https"
     url = settings.public_url or f"{scheme}://{settings.http_host}:{settings.http_port}"
-    return Sender(database, settings.mqtt_url, name, url.rstrip("/"), now_ms, lambda: control.leading)
+    return Sender(
+        database, settings.mqtt_url, name, url.rstrip("/"), now_ms, lambda: control.leading, discovery.heard
+    )
 
 
 def _dispatcher(settings: Settings, database: Database, control: ControlRole) -> Dispatcher:

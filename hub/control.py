@@ -23,6 +23,7 @@ from hub.clock import today
 from hub.commands import service as commands
 from hub.database import Database
 from hub.database.lease import give_up_lease, take_lease
+from hub.discovery import service as discovery
 from hub.organisation import history
 from hub.organisation import service as organisation
 from hub.organisation.rules import RoomSeen
@@ -47,6 +48,7 @@ KEEP_PRESENCE_MS = 400 * DAY_MS
 KEEP_ALARMS_MS = 400 * DAY_MS
 KEEP_COMMANDS_MS = 400 * DAY_MS
 KEEP_QUARANTINE_MS = 90 * DAY_MS
+KEEP_PROPOSALS_MS = 90 * DAY_MS
 
 
 class ControlRole:
@@ -104,6 +106,7 @@ class ControlRole:
                 )
                 await alarms.forget_closed(session, now_ms - KEEP_ALARMS_MS)
                 await commands.forget_old(session, now_ms - KEEP_COMMANDS_MS)
+                await discovery.forget_old(session, now_ms - KEEP_PROPOSALS_MS)
                 self._cleaned_ms = now_ms
 
     async def roll_up(self, settings: Settings, stop: asyncio.Event) -> None:

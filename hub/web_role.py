@@ -39,6 +39,7 @@ from hub.commands.rules import Plain
 from hub.commands.sight import Interlocks
 from hub.commands.storing import Key
 from hub.database import Database
+from hub.discovery import api as discovery_api
 from hub.enrolment import api as enrolment_api
 from hub.enrolment.broker_files import BrokerFiles
 from hub.events import Events
@@ -91,6 +92,7 @@ ROUTERS = (
     certificates_api.router,
     enrolment_api.router,
     fleet_api.router,
+    discovery_api.router,
     rollouts_api.router,
     packages_api.router,
     organisation_api.router,

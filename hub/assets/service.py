@@ -140,8 +140,13 @@ async def dispose(session: AsyncSession, asset: Asset, reason: str, act: Act, on
     _become(session, asset, "disposed", "disposed", act, on=day, text=reason)
 
 
-async def link(session: AsyncSession, asset: Asset, device: DeviceKey | None, act: Act) -> None:
-    """Links an asset to a device of its own school, or to none; raises `Invalid` or `Conflict`."""
+async def link(
+    session: AsyncSession, asset: Asset, device: DeviceKey | None, act: Act, *, is_planned: bool = False
+) -> None:
+    """Links an asset to a device of its own school, or to none; raises `Invalid` or `Conflict`.
+
+    A planned device is one of the school's that the hub has not heard of yet.
+    """
     _there(asset)
     wanted = None if device is None else (device.group, device.node, device.device)
     if wanted == (None if asset.node is None else (asset.group_code, asset.node, asset.device)):
@@ -154,7 +159,7 @@ async def link(session: AsyncSession, asset: Asset, device: DeviceKey | None, ac
             Node.claimed_school == asset.school_code,
         )  # fmt: skip
         named = "/".join(wanted)
-        if (await session.execute(known)).first() is None:
+        if not is_planned and (await session.execute(known)).first() is None:
             raise Invalid("this school has no such device", field="device", value=named,
                           fix="use group, node and device of GET /api/v1/devices")  # fmt: skip
         asset.group_code, asset.node, asset.device = wanted

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import aiomqtt
 from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from devices.wire.commands import AGENT_REQUEST
 from devices.wire.datatypes import DataType
@@ -38,8 +39,15 @@ BUSY_S, QUIET_S = 1.0, 5.0
 FORGET_S = 15.0
 
 
+Heard = Callable[[AsyncSession, Key, Mirrored | None, int], Awaitable[None]]
+"""Takes what an agent said (its document, or None if it is gone) into the transaction of a look, and when."""
+
+
 class Sender:
-    """Works while `leads()`; `url` is the hub's own address as agents reach it."""
+    """Works while `leads()`; `url` is the hub's own address as agents reach it.
+
+    Whoever else wants to know what agents say is told by `heard`, in the transaction of each look.
+    """
 
     def __init__(
         self,
@@ -49,9 +57,12 @@ class Sender:
         url: str,
         now_ms: Callable[[], int],
         leads: Callable[[], bool],
+        heard: Heard | None = None,
     ) -> None:
         self._database, self._mqtt_url, self._name, self._url = database, mqtt_url, name, url
         self._now_ms, self._leads = now_ms, leads
+        self._heard = heard
+        self._news: set[Key] = set()
         self._wake = asyncio.Event()
         self._picture = Picture()
 
@@ -97,7 +108,11 @@ class Sender:
                 self._picture.message(topic, bytes(message.payload), retained=message.retain)
 
     async def _turn(self, client: aiomqtt.Client) -> bool:
+        news, self._news = self._news, set()
         async with self._database.write() as session:
+            if self._heard is not None:
+                for key in sorted(news):
+                    await self._heard(session, key, self._seen(key), self._now_ms())
             look = Look(session, self._seen, self._package_url, self._now_ms())
             outgoing = await look.run()
         for each in outgoing:
@@ -120,6 +135,8 @@ class Sender:
         """A node's document came: only what agents say of themselves is worth a look at once."""
         if old is None or new is None or _said(old) != _said(new):
             self._wake.set()
+            if new is not None:
+                self._news.add((new.group, new.node))
 
     def alarm_changed(self, old: Document | None, new: Document | None) -> None:
         """Alarms are of no interest here."""
@@ -129,6 +146,6 @@ class Sender:
 
 
 def _said(document: Mirrored) -> list[object]:
-    names = ("Agent/Result", "Agent/Config Version", "Agent/Config Hash", "Agent/Version")
+    names = ("Agent/Result", "Agent/Discovered", "Agent/Config Version", "Agent/Config Hash", "Agent/Version")
     said = [reading.value for name in names if (reading := document.metrics.get(name)) is not None]
     return [document.presence.state, *said]

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.accounts.sheet import UserSheet
 from hub.assets.sheet import EquipmentSheet
 from hub.database import Database, insert_into
+from hub.fleet.sheet import DeviceSheet
 from hub.imports import oneroster
 from hub.imports.planning import Plan, make_plan
 from hub.imports.reading import Rows
@@ -23,7 +24,8 @@ from hub.sheets import By, FileTrouble, Key, Sheet, Values
 from hub.web.principal import PermissionName
 
 SHEETS: Mapping[str, Sheet] = {
-    each.id: each for each in (UnitSheet(), RoomSheet(), EquipmentSheet(), UserSheet(), CountSheet())
+    each.id: each
+    for each in (UnitSheet(), RoomSheet(), EquipmentSheet(), UserSheet(), CountSheet(), DeviceSheet())
 }
 """Kinds that are one spreadsheet each."""
 

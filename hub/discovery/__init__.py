@@ -1,0 +1,1 @@
+"""What agents find on their networks, and how it becomes devices of theirs."""
