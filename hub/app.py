@@ -24,6 +24,7 @@ from hub.clock import now_ms, today
 from hub.commands.dispatching import Dispatcher
 from hub.control import ControlRole
 from hub.database import Database, migrate
+from hub.database.trouble import database_problem, without_password
 from hub.discovery import service as discovery
 from hub.fleet.sending import Sender
 from hub.imports.sync import Sync
@@ -133,7 +134,8 @@ async def _migrated(url: str, stop: asyncio.Event) -> None:
             await migrate(url)
             return
         except OperationalError as error:
-            log.warning("the database does not answer yet: %s", error.orig)
+            place = without_password(url)
+            log.warning("the database %s cannot be used yet: %s", place, database_problem(error, url))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_s * random.uniform(0.5, 1))
             wait_s = min(wait_s * 2, 15)

@@ -44,7 +44,10 @@ app.add_typer(packages, name="package")
 
 
 def main() -> None:
-    """Runs the command line; wrong settings end it with exit code 2, one line each."""
+    """Runs the command line.
+
+    Wrong settings end it with exit code 2, one line each; a database that cannot be used with 1 and one line.
+    """
     for name, command in _commands().items():
         _add_forwarded(name, command)
     try:
@@ -54,6 +57,23 @@ def main() -> None:
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
         sys.exit(2)
+    except Exception as error:
+        told = _told_of_database(error)
+        if told is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _told_of_database(error: Exception) -> str | None:
+    """Says what is wrong with the database in one line; None for an error that is not the database's."""
+    from hub.database.trouble import database_problem, is_of_database, without_password
+    from hub.settings import load_settings
+
+    if not is_of_database(error):
+        return None
+    url = load_settings().database_url
+    return f"the database {without_password(url)}: {database_problem(error, url)}"
 
 
 @app.callback(invoke_without_command=True)

@@ -17,6 +17,8 @@ from hub.certificates.authority import CA_FILE
 from hub.certificates.rules import WARN_DAYS, covers, days_left
 from hub.certificates.serving import FOLDER, address, files_of, leaf_of, read_pair, trusted
 from hub.clock import now_ms
+from hub.database.migrate import found_revision, newest
+from hub.database.trouble import database_problem, without_password
 from hub.enrolment.proof import BrokerVisit, list_end_ms
 from hub.enrolment.rules import crl_problem
 from hub.enrolment.signing import authority_of
@@ -45,7 +47,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await asyncio.to_thread(_data_dir, settings.data_dir)
     yield await asyncio.to_thread(_disk, settings.data_dir)
     broker = await mqtt_problem(settings.mqtt_url)
-    place = _without_password(settings.mqtt_url)
+    place = without_password(settings.mqtt_url)
     if broker is None:
         yield Finding(f"broker: {place} takes connections")
     else:
@@ -84,7 +86,7 @@ def _disk(folder: Path) -> Finding:
 
 
 def _database(url: str) -> Finding:
-    place, parsed = _without_password(url), make_url(url)
+    place, parsed = without_password(url), make_url(url)
     if parsed.get_backend_name() == "sqlite":
         file = Path(parsed.database or "")
         if not file.is_file() or not file.stat().st_size:
@@ -95,13 +97,14 @@ def _database(url: str) -> Finding:
     engine = create_engine(parsed, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            if not inspect(connection).has_table(Unit.__tablename__):
+            found = found_revision(connection)
+            if found is None or not inspect(connection).has_table(Unit.__tablename__):
                 problem = "answers and has no tables; `hub import` makes and fills them"
                 return Finding(f"database: {place} {problem}", wrong=True)
             schools = connection.scalar(select(func.count()).select_from(Unit).where(Unit.kind == "school"))
             twins = _twins(connection)
     except Exception as error:  # noqa: BLE001  each driver has its own exceptions, and any of them is the finding
-        return Finding(f"database: {place} does not answer ({error}); set HUB_DATABASE_URL", wrong=True)
+        return Finding(f"database: {place} cannot be used: {database_problem(error, url)}", wrong=True)
     finally:
         engine.dispose()
     if not schools:
@@ -109,7 +112,8 @@ def _database(url: str) -> Finding:
     if twins:
         return Finding(f"database: {place} has tags or room codes that differ by case alone: {twins};"
                        " give those assets and rooms others", wrong=True)  # fmt: skip
-    return Finding(f"database: {place} answers and has {schools} schools")
+    older = "" if found == newest() else f"; its schema {found} becomes {newest()} when `hub serve` begins"
+    return Finding(f"database: {place} answers and has {schools} schools{older}")
 
 
 def _twins(connection: Connection) -> str:
@@ -175,8 +179,3 @@ async def _web(settings: Settings) -> Finding:
     if problem is None:
         return Finding(f"web: a hub on {place} is ready")
     return Finding(f"web: {place} is taken and not by a ready hub ({problem}); set HUB_HTTP_PORT", wrong=True)
-
-
-def _without_password(url: str) -> str:
-    scheme, slashes, rest = url.partition("://")
-    return scheme + slashes + rest.rpartition("@")[2]

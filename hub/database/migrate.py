@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from hub.database.engine import make_directory, set_sqlite_pragmas
+from hub.database.trouble import NewerDatabase
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S = 60
@@ -19,7 +20,10 @@ _one_at_a_time = threading.Lock()  # Alembic keeps its context in module globals
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Upgrades the database at `url` to the newest schema, in one transaction; any role may call it."""
+    """Upgrades the database at `url` to the newest schema, in one transaction; any role may call it.
+
+    Raises `NewerDatabase` for a schema that this hub does not know.
+    """
     await asyncio.to_thread(_upgrade, url, revision)
 
 
@@ -42,17 +46,30 @@ def _upgrade(url: str, revision: str) -> None:
         engine.dispose()
 
 
+def revisions() -> list[str]:
+    """Gives the schemas this hub knows, the newest last: files are named for theirs and count upwards."""
+    return sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
 def newest() -> str:
-    """Gives the newest revision: files are named for theirs, and they count upwards."""
-    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+    """Gives the newest revision."""
+    return revisions()[-1]
+
+
+def found_revision(connection: Connection) -> str | None:
+    """Gives the schema of a database, None without one; raises `NewerDatabase` for an unknown one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().first()
+    known = revisions()
+    if found is not None and found not in known:
+        raise NewerDatabase(str(found), known[-1])
+    return found
 
 
 def _is_newest(engine: Engine) -> bool:
     with _connected(engine) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return False
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
-    return list(found) == [newest()]
+        return found_revision(connection) == newest()
 
 
 def _engine(url: str) -> Engine:
