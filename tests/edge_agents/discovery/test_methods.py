@@ -173,6 +173,13 @@ async def test_nonsense_is_counted_and_proposes_nothing(method: Any, fault: Any)
     assert (report.bad > 0) is (fault != "silent")
 
 
+async def test_an_answer_to_another_question_is_none() -> None:
+    agent = SnmpAgent(fault="wrong_id")
+    async with there(agent):
+        report = await searched(snmp, Wish(HERE, Ports(snmp=agent.port), listen_s=0.15))
+    assert (report.found, report.bad) == ([], 2)
+
+
 async def test_who_was_not_asked_is_not_heard() -> None:
     elsewhere = where([], ["127.9.9.9/32"])
     asked = Wish(replace(elsewhere, far=("127.0.0.1",)), Ports(), listen_s=0.15)
