@@ -89,7 +89,7 @@ async def announcing(*services: Service) -> AsyncIterator[MdnsResponder]:
         await responder.stop()
 
 
-async def test_m09_a_device_that_announces_itself_is_found_when_the_hub_asks(
+async def test_a_device_that_announces_itself_is_found_when_the_hub_asks(
     broker: Broker, hub: HubDouble, tmp_path: Path
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
