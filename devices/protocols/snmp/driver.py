@@ -24,6 +24,7 @@ _STATE, _ERRORS_IN, _ERRORS_OUT = numbers([f"{_IF}.8", f"{_IF}.14", f"{_IF}.20"]
 _HIGH_SPEED, _WIDE_IN, _WIDE_OUT = numbers([f"{_IFX}.15", f"{_IFX}.6", f"{_IFX}.10"])
 _SPEED, _OLD_IN, _OLD_OUT = numbers([f"{_IF}.5", f"{_IF}.10", f"{_IF}.16"])
 _UP = 1
+SPEEDS_EVERY_S = 60.0
 
 
 class _Interfaces:
@@ -36,6 +37,10 @@ class _Interfaces:
         self._names: dict[int, tuple[str, bool]] = {}
         self._asked: list[int] = []
         self._oids: list[Oid] = [_UPTIME]
+        self._speed_oids: list[Oid] = []
+        self._speeds: dict[int, int] = {}
+        self._states: list[Any] = []
+        self._speeds_due_s = 0.0
         self._high = self._wide = True
         self._last: Reading | None = None
 
@@ -60,8 +65,10 @@ class _Interfaces:
         self._high, self._wide = any(high.values()), bool(wide)
         speed = _HIGH_SPEED if self._high else _SPEED
         octets = (_WIDE_IN, _WIDE_OUT) if self._wide else (_OLD_IN, _OLD_OUT)
-        columns = (_STATE, speed, *octets, _ERRORS_IN, _ERRORS_OUT)
+        columns = (_STATE, *octets, _ERRORS_IN, _ERRORS_OUT)
         self._oids = [_UPTIME, *((*column, index) for index in self._asked for column in columns)]
+        self._speed_oids = [(*speed, index) for index in self._asked]
+        self._speeds = {}
 
     async def read(self) -> tuple[Reading, dict[int, Rates]]:
         """The interfaces that matter now, and what ran over them since the last time."""
@@ -69,16 +76,17 @@ class _Interfaces:
         uptime, *said = await self._client.get(*self._oids)
         if not isinstance(uptime, int):
             raise UnreachableError("protocol_error", "no sysUpTime")
+        await self._read_speeds([said[5 * place] for place in range(len(self._asked))])
         interfaces: dict[int, Interface] = {}
         for place, index in enumerate(self._asked):
-            state, speed, octets_in, octets_out, errors_in, errors_out = said[6 * place : 6 * place + 6]
+            state, octets_in, octets_out, errors_in, errors_out = said[5 * place : 5 * place + 5]
             if state is None:  # it was taken out
                 continue
             interfaces[index] = Interface(
                 index=index,
                 name=self._names[index][0],
                 up=state == _UP,
-                speed_kbps=_count(speed) * 1000 if self._high else _count(speed) // 1000,
+                speed_kbps=self._speeds[index],
                 octets_in=octets_in,
                 octets_out=octets_out,
                 bits=64 if self._wide else 32,
@@ -87,6 +95,19 @@ class _Interfaces:
         reading = Reading(self._clock(), uptime, interfaces)
         before, self._last = self._last, reading
         return reading, rates(before, reading) if before else {}
+
+    async def _read_speeds(self, states: list[Any]) -> None:
+        """A port's speed moves with its state; it is asked for then, and once a minute lest that was missed."""
+        assert self._client is not None
+        now_s = self._clock()
+        if self._speeds and states == self._states and now_s < self._speeds_due_s:
+            return
+        said = await self._client.get(*self._speed_oids)
+        self._speeds = {
+            index: _count(speed) * 1000 if self._high else _count(speed) // 1000
+            for index, speed in zip(self._asked, said, strict=True)
+        }
+        self._states, self._speeds_due_s = states, now_s + SPEEDS_EVERY_S
 
     def _matters(self, index: int, name: str, *, physical: bool) -> bool:
         raise NotImplementedError

@@ -121,11 +121,29 @@ async def test_a_device_of_few_words_is_asked_in_parts_and_for_what_matters_alon
     assert (await switch.poll())["Ports"] == 24
     agent.questions = 0
     await switch.poll()
-    assert agent.questions == 5, "145 variables: what was too big is not tried again"
+    assert agent.questions == 5, "121 variables: what was too big is not tried again"
     agent.most = 0
     with pytest.raises(UnreachableError, match="too big"):
         await switch.poll()
     await switch.close()
+
+
+async def test_a_ports_speed_is_asked_again_with_its_state_and_once_a_minute(agent: SnmpAgent) -> None:
+    agent.ports = [Port("eth0", speed_mbps=100)]
+    line = driver("uplink", agent, interface="eth0")
+    later(agent, line, 0)
+    await line.connect()
+    assert (await line.poll())["Capacity"] == 100_000
+    agent.ports[0].speed_mbps, agent.questions = 10, 0
+    later(agent, line, 59)
+    assert (await line.poll())["Capacity"] == 100_000
+    assert agent.questions == 1, "it costs a question, so it is not asked for every time"
+    later(agent, line, 2)
+    assert (await line.poll())["Capacity"] == 10_000
+    agent.ports[0].speed_mbps, agent.ports[0].up = 1000, False
+    later(agent, line, 1)
+    assert (await line.poll())["Capacity"] == 1_000_000
+    await line.close()
 
 
 async def test_an_interface_that_is_not_there_is_named(agent: SnmpAgent) -> None:
