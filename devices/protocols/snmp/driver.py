@@ -97,7 +97,7 @@ class _Interfaces:
         return reading, rates(before, reading) if before else {}
 
     async def _read_speeds(self, states: list[Any]) -> None:
-        """A port's speed moves with its state; it is asked for then, and once a minute lest that was missed."""
+        """A speed moves with its port's state; it is asked for then, and once a minute in case."""
         assert self._client is not None
         now_s = self._clock()
         if self._speeds and states == self._states and now_s < self._speeds_due_s:
