@@ -33,7 +33,7 @@ export const domainName = named(() => ({
 export const DOMAINS = ["schools", "classes", "teachers", "pupils", "managers", "facilities", "equipment", "libraries"];
 
 export const importKindName = named(() => ({
-  units: t("Units"), rooms: t("Rooms"), equipment: t("Equipment"), users: t("Users"), counts: t("Numbers of pupils and teachers"), oneroster: t("OneRoster bundle"),
+  units: t("Units"), rooms: t("Rooms"), equipment: t("Equipment"), users: t("Users"), counts: t("Numbers of pupils and teachers"), devices: t("Devices of agents"), oneroster: t("OneRoster bundle"),
 }));
 export const importStateName = named(() => ({
   reading: t("Being read"), checked: t("Checked, not applied"), applying: t("Being applied"), applied: t("Applied"), failed: t("Failed"), discarded: t("Discarded"),

@@ -18,6 +18,9 @@ import { scanDialog } from "./scan.js";
 
 const REFRESH_MS = 6000;
 const STATES = { open: t("new"), claimed: t("Claimed"), dismissed: t("dismissed") };
+// what a driver may want to know that no search tells; left empty it is not needed
+const LOGINS = { pjlink: ["password"], onvif: ["username", "password"], nut: ["username", "password"], snmp: ["community"], samsung_mdc: ["pin"], cisco_xapi: ["username", "password"], zigbee2mqtt: ["username", "password"], tasmota: ["username", "password"], shelly: ["username", "password"], classroom: ["username", "password"] };
+const LOGIN_WORDS = { username: t("Account on the device"), password: t("Password of the device"), community: t("Community (public if empty)"), pin: t("PIN of the display") };
 let names = new Map();
 let may = false;
 const rooms = new Map();
@@ -37,10 +40,12 @@ async function claim(proposal) {
     title: t("Claim {name}", { name: called(proposal) }), subject: [kindName(proposal.kind), proposal.address, proposal.serial].filter(Boolean).join(" · "), submit: t("Claim"),
     fields: [{ name: "room", label: t("Room"), kind: "select", required: true, value: places.some((room) => room.code === lastRoom) ? lastRoom : places[0]?.code ?? "-", options: [...places.map((room) => [room.code, `${roomCalled(room)} · ${room.code}`]), ["-", t("the whole school")]] },
       { name: "asset", label: t("In the register"), kind: "select", value: known[0] ? String(known[0].id) : "new", options: [["new", t("enter it as new")], ...[...known, ...assets.filter((asset) => !known.includes(asset))].map((asset) => [String(asset.id), assetName(asset)]), ["", t("do not enter it")]] },
-      { name: "name", label: t("Name"), value: proposal.name, most: 200 }],
-    answer({ room, asset, name }) {
+      { name: "name", label: t("Name"), value: proposal.name, most: 200 },
+      ...(LOGINS[proposal.protocol] ?? []).map((name) => ({ name: `options.${name}`, label: LOGIN_WORDS[name], kind: name === "username" ? "text" : "password", most: 200, autocomplete: name === "username" ? "off" : "new-password" }))],
+    answer({ room, asset, name, ...rest }) {
       lastRoom = room;
-      return post(at("/api/v1/proposals", String(proposal.id), "claim"), { room, ...(name ? { name } : {}), ...(asset === "new" ? { new_asset: true } : asset ? { asset_id: Number(asset) } : {}) });
+      const options = Object.fromEntries(Object.entries(rest).filter(([, value]) => value).map(([key, value]) => [key.replace("options.", ""), value]));
+      return post(at("/api/v1/proposals", String(proposal.id), "claim"), { room, options, ...(name ? { name } : {}), ...(asset === "new" ? { new_asset: true } : asset ? { asset_id: Number(asset) } : {}) });
     },
   });
   if (!done) return;
@@ -50,9 +55,9 @@ async function claim(proposal) {
   listing.focus(key);
 }
 
-async function dismiss(proposal) {
+async function become(proposal, deed) {
   try {
-    await post(at("/api/v1/proposals", String(proposal.id), "dismiss"), {});
+    await post(at("/api/v1/proposals", String(proposal.id), deed), {});
     const key = listing.nextAfter(String(proposal.id));
     await listing.refresh();
     listing.focus(key);
@@ -64,7 +69,9 @@ async function dismiss(proposal) {
 const row = (proposal) => element("article", { class: `row proposal ${proposal.state}`, tabindex: "-1" }, icon(proposal.kind), element("div", {}, element("b", {}, called(proposal)), element("small", {}, [kindName(proposal.kind), proposal.maker, proposal.model].filter(Boolean).join(" · "))),
   element("div", {}, element("span", { class: "code" }, proposal.address), element("small", { class: "code" }, [proposal.protocol, proposal.serial, proposal.mac].filter(Boolean).join(" · "))), element("div", {}, names.get(schoolOf(proposal)) ?? schoolOf(proposal), element("small", {}, proposal.node)),
   element("div", {}, STATES[proposal.state] ?? proposal.state ?? NOTHING, " ", agedSince(proposal.seen_ms, "ago")),
-  element("div", { class: "acts" }, ...(may && proposal.state === "open" ? [button(t("Claim"), "main", () => claim(proposal)), button(t("Dismiss"), "quiet", () => dismiss(proposal))] : [])));
+  element("div", { class: "acts" }, ...(may && proposal.state === "open" ? [button(t("Claim"), "main", () => claim(proposal)), button(t("Dismiss"), "quiet", () => become(proposal, "dismiss"))] : []),
+    ...(may && proposal.state === "dismissed" ? [button(t("Propose again"), "quiet", () => become(proposal, "reopen"))] : []),
+    ...(proposal.state === "claimed" && proposal.device ? [element("a", { href: at("/tech/device", proposal.group, proposal.node, proposal.device) }, t("The device"))] : [])));
 
 const filters = new Filters(byId("filters"), { changed: () => listing.reset(), more: ["school", "node", "request"] });
 const listing = new Listing("proposals", {
