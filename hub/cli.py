@@ -16,6 +16,7 @@ import typer
 
 from hub import __version__
 from hub.command_line.audit import audit
+from hub.command_line.backup import backup, restore
 from hub.command_line.configured import configured
 from hub.command_line.conform import conform
 from hub.command_line.demo import demo
@@ -104,6 +105,8 @@ def serve(
 
 app.command("import")(bring)
 app.command("export")(give)
+app.command()(backup)
+app.command()(restore)
 
 
 @app.command(

@@ -8,6 +8,7 @@ bring. Everything else (samples, state, alarms) follows by reading entries in or
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import sqlite3
 import struct
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from hub.ingest.inbox import Received
 from hub.ingest.positions import Positions
@@ -66,12 +68,12 @@ class Journal:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._alone = _held(path.with_name(f"{path.name}.lock"))
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         self._db.execute("PRAGMA page_size=16384")  # entries are large: half the work of the usual pages
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")  # a second ingest role on one journal is a mistake
         self._db.execute("PRAGMA wal_autocheckpoint=1000")
         self._db.execute("PRAGMA journal_size_limit=67108864")
         self._db.executescript(_SCHEMA)
@@ -153,3 +155,15 @@ class Journal:
         """Close the file."""
         with self._lock:
             self._db.close()
+            self._alone.close()
+
+
+def _held(path: Path) -> IO[bytes]:
+    """Locks a file: a second ingest role on one journal is a mistake, but others may read it for a backup."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise BlockingIOError(f"{path} is held: another ingest role works here; set HUB_SHARD") from None
+    return file

@@ -1,0 +1,1 @@
+"""Copies of everything the hub keeps, made while it runs, and the way back."""
