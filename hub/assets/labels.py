@@ -136,7 +136,7 @@ def _lines(label: Label, scale: float) -> list[Line]:
 
 def _size_of(line: str, most: float) -> float:
     """Gives the size at which a line is as wide as there is room: a tag cut short is none."""
-    return max(_SMALLEST, min(most, 0.999 * _TEXT_WIDTH / stringWidth(line, _PLAIN, 1.0)))
+    return float(max(_SMALLEST, min(most, 0.999 * _TEXT_WIDTH / stringWidth(line, _PLAIN, 1.0))))
 
 
 def _draw_code(canvas: Canvas, address: str, x: float, y: float) -> None:

@@ -66,7 +66,7 @@ class EquipmentSheet(Sheet):
         Column("price_vnd", "Giá (đồng)", "Price (VND)", "integer", example="18500000",
                also=("Giá trị", "Nguyên giá", "Đơn giá"), most=10**15),
         Column("warranty_until", "Bảo hành đến", "Warranty until", "date", example="2027-08-20"),
-        Column("status", "Trạng thái", "Status", "choice", example="Đang sử dụng", choices=STATUS_WORDS,
+        Column("status", "Trạng thái", "Status", "choice", example="Đang dùng", choices=STATUS_WORDS,
                also=("Tình trạng sử dụng",)),
         Column("condition", "Tình trạng", "Condition", "choice", example="Tốt", choices=CONDITION_WORDS,
                also=("Chất lượng",)),

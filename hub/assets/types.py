@@ -71,15 +71,15 @@ COMPUTER_TYPES = tuple(each.id for each in TYPES.values() if each.computer)
 TYPE_OF_KIND = {kind: each.id for each in TYPES.values() for kind in each.kinds}
 
 STATUSES = {
-    "in_use": ("Đang sử dụng", "In use"),
+    "in_use": ("Đang dùng", "In use"),
     "spare": ("Dự phòng", "Spare"),
-    "repair": ("Đang sửa chữa", "In repair"),
-    "lost": ("Thất lạc", "Lost"),
+    "repair": ("Đang sửa", "In repair"),
+    "lost": ("Mất", "Lost"),
     "disposed": ("Đã thanh lý", "Disposed of"),
 }
 CONDITIONS = {
     "good": ("Tốt", "Good"),
-    "fair": ("Khá", "Fair"),
+    "fair": ("Trung bình", "Fair"),
     "poor": ("Kém", "Poor"),
     "broken": ("Hỏng", "Broken"),
 }

@@ -41,7 +41,7 @@ def test_no_word_means_two_things(column: str) -> None:
 def test_an_unknown_word_is_answered_with_the_vietnamese_ones_first() -> None:
     with pytest.raises(CellError) as wrong:
         reader_of(COLUMNS["status"])("đang ngủ")
-    assert wrong.value.fix.startswith("write one of Đang sử dụng (in_use), Dự phòng (spare)")
+    assert wrong.value.fix.startswith("write one of Đang dùng (in_use), Dự phòng (spare)")
 
 
 def test_a_number_below_nothing_says_so() -> None:
