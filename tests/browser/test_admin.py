@@ -8,6 +8,7 @@ import pyotp
 import pytest
 from playwright.async_api import Page, expect
 
+from hub.clock import today
 from tests.browser.conftest import Open
 from tests.browser.test_school import BEYOND, REFUSED, Demo, demo, ready, signed_in
 from tests.browser.test_wall import overflow
@@ -205,13 +206,23 @@ async def test_equipment_is_found_filled_in_moved_and_remembers(demo: Demo, open
     await page.locator("dialog [type=submit]").click()
     await expect(page.locator("#missing")).to_be_hidden()
     await page.get_by_role("button", name="Chuyển chỗ").click()
-    await page.fill("dialog [name=room]", "no-such-room")
+    await expect(page.locator("dialog [name=room]")).to_have_value(rooms[0])
+    await page.select_option("dialog [name=room]", rooms[1])
+    await page.fill("dialog [name=on]", "2090-01-01")
     await page.locator("dialog [type=submit]").click()
     await expect(page.locator("dialog .wrong-here").filter(visible=True)).to_be_visible()
-    await page.fill("dialog [name=room]", rooms[1])
+    await page.fill("dialog [name=on]", str(today()))
     await page.locator("dialog [type=submit]").click()
     await expect(page.locator("#history li").first).to_contain_text("Đã chuyển")
     await expect(page.locator("#trail")).to_contain_text(rooms[1])
+    await page.get_by_role("button", name="Thanh lý").click()
+    await page.fill("dialog [name=reason]", "nhầm")
+    await page.locator("dialog [type=submit]").click()
+    await page.get_by_role("button", name="Hủy việc thanh lý").click()
+    await page.locator("dialog [type=submit]").click()
+    last = page.locator("#history li").first
+    await expect(last).to_contain_text("Đã hủy việc thanh lý")
+    await expect(last.locator(".is")).to_have_text("Đang dùng")
     png = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
     await page.set_input_files("#document", {"name": "a.png", "mimeType": "image/png", "buffer": png})
     await expect(page.locator("#documents .document-line")).to_contain_text("a.png")
@@ -235,16 +246,17 @@ async def test_completeness_leads_to_the_schools_and_to_what_they_miss(demo: Dem
         await page.wait_for_url("**view=completeness**unit=**")
         await ready(page, "completeness")
     await page.wait_for_url("**complete=false**")
-    await expect(page.locator("#grid .space .asset-row").first).to_contain_text("chưa đầy đủ")
+    await expect(page.locator("#grid .space .asset-row").first).to_have_attribute("data-complete", "false")
 
 
 async def test_a_file_is_checked_mended_applied_and_changes_nothing_twice(
     demo: Demo, open_page: Open
 ) -> None:
-    head = "Mã tài sản,Tên thiết bị,Mã trường,Loại thiết bị,Ngày nhận"
-    good = f"NHAP-1,Máy chiếu nhập,{demo.school},Máy chiếu,05/09/2024"
-    page = await signed_in(open_page, demo, "school_admin", "/import?kind=equipment")
+    head = "Mã tài sản,Tên thiết bị,Mã trường,Loại thiết bị,Ngày nhận,Trạng thái"
+    good = f"NHAP-1,Máy chiếu nhập,{demo.school},may chieu,05/09/2024,Đang dùng"
+    page = await signed_in(open_page, demo, "school_admin", "/import")
     await expect(page.locator("#kinds [aria-checked=true]")).to_have_attribute("data-kind", "equipment")
+    await expect(page.locator("#kinds [data-kind=units]")).to_be_disabled()
     await expect(page.locator("#columns")).to_contain_text("Số sê-ri")
 
     async def send(*rows: str) -> None:
@@ -255,8 +267,9 @@ async def test_a_file_is_checked_mended_applied_and_changes_nothing_twice(
         )
         await expect(page.locator("#run-state")).to_contain_text("Đã kiểm tra", timeout=20_000)
 
-    await send(good, f"NHAP-2,Loa,{demo.school},Máy chiếu,31/13/2024")
+    await send(good, f"NHAP-2,Loa,{demo.school},Máy chiếu,31/13/2024,đang ngủ")
     mistake = page.locator("#rows-list .import-row.error .mistakes")
+    await expect(mistake).to_contain_text("Hãy ghi một trong: Đang dùng, Dự phòng")
     await expect(mistake).to_contain_text("Ngày nhận")
     await expect(mistake).to_contain_text("31/13/2024")
     await expect(page.get_by_role("button", name="Áp dụng")).to_be_disabled()
@@ -267,7 +280,7 @@ async def test_a_file_is_checked_mended_applied_and_changes_nothing_twice(
     await page.locator("dialog [type=submit]").click()
     await expect(page.locator("#run-state")).to_contain_text("Đã áp dụng", timeout=20_000)
     assert demo.get("/assets/by-tag/NHAP-1")["acquired"] == "2024-09-05"
-    await send(good)
+    await send(good.replace("NHAP", "nhap"))
     await expect(page.locator("#tallies")).to_contain_text("1 giữ nguyên")
     await expect(page.get_by_role("button", name="Áp dụng")).to_be_disabled()
     await page.get_by_role("link", name="Tất cả lần nhập").click()

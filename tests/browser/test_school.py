@@ -243,7 +243,7 @@ async def test_a_scan_without_network_is_kept_and_told_later(demo: Demo, open_pa
     await expect(page.locator("#said")).to_contain_text("đã thấy")
     await page.context.set_offline(True)
     tag = expected[-1]["tag"]
-    await page.fill("#scan-tag", f"http://hub.example/a/{tag}")  # what a label's code says
+    await page.fill("#scan-tag", f"http://hub.example/a/{tag.lower()}")  # what a label's code says
     await page.keyboard.press("Enter")
     await expect(page.locator("#unsent")).to_contain_text("1 lượt quét")
     assert len(demo.get(f"/stocktakes/{take}")["seen"]) == 1
@@ -256,11 +256,27 @@ async def test_a_scan_without_network_is_kept_and_told_later(demo: Demo, open_pa
     await page.keyboard.press("Enter")
     await page.locator('[data-show="unexpected"]').click()
     await expect(page.locator("#items")).to_contain_text("KHONG-CO-1")
+    await page.locator("#items .counting button").click()
+    await expect(page.locator("#items .notice")).to_contain_text("Không có tài sản lạ")
+    assert demo.get(f"/stocktakes/{take}")["unexpected"] == []
     await page.click("#finish")
     await expect(page.locator("dialog")).to_contain_text(str(len(expected) - 2))
     await page.click("dialog [type=submit]")
     await expect(page.locator("#title h1")).to_have_text("Đã kiểm kê")
     await expect(page.locator("#finish")).to_be_hidden()
+    await expect(page.locator('[data-show="expected"]')).to_contain_text("Không thấy")
+    found = f"đã thấy 2 trên {len(expected)}"
+    await expect(page.locator("#progress")).to_contain_text(found)
+    await page.goto(f"{demo.url}/stock")
+    await expect(page.locator("#takes .line").first).to_contain_text(found)
+
+
+async def test_a_page_for_others_says_whom_to_ask(demo: Demo, open_page: Open) -> None:
+    page = await signed_in(open_page, demo, "budget_viewer", "/users")
+    for path in ("/users", "/audit", "/tokens", "/import"):
+        await page.goto(f"{demo.url}{path}")
+        await expect(page.locator("main")).to_contain_text("không dành cho vai trò của bạn")
+        assert await page.locator("main button, main input").count() == 0
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])

@@ -12,6 +12,14 @@ export function absent(name, ways = [], status = 404) {
   document.title = name;
 }
 
+// A page for others: nothing to fill in or to press, but whom to ask. Nothing more happens on it.
+export function forbidden() {
+  document.querySelector("main").replaceChildren(element("section", { class: "absent", role: "alert" }, element("h1", {}, t("This page is not for your role")),
+    element("p", { class: "soft" }, t("Whoever looks after accounts at your school or at the department can give you the role that it needs.")),
+    element("p", { class: "ways" }, element("a", { href: "/account" }, t("What your roles are")), element("a", { href: "/" }, t("To the start page")))));
+  return new Promise(() => {});
+}
+
 // What a page is about, asked for until the hub answers; if it is not there, nothing more happens on this page.
 export async function present(load, waiting, name, ways) {
   for (;;) {

@@ -5,7 +5,7 @@ import { at, get, greet, visitor } from "../console/api.js";
 import { presenceMark, why } from "../console/facts.js";
 import { button } from "../console/listing.js";
 import { Section, every, once } from "../tech/section.js";
-import { disposeAsset, editAsset, linkDevice, moveAsset, raiseTicket, repairAsset, returnAsset, unlinkDevice } from "./asset_acts.js";
+import { disposeAsset, editAsset, linkDevice, moveAsset, raiseTicket, repairAsset, returnAsset, takeDisposalBack, unlinkDevice } from "./asset_acts.js";
 import { dayText, fieldText, learnTypes, typeName } from "./asset_names.js";
 import { difference } from "./difference.js";
 import { STATUS_SHAPE, fieldName, statusName } from "./names.js";
@@ -38,9 +38,16 @@ function head(one) {
   const acts = [
     ...(may("tickets.write") ? [[t("Raise a ticket"), raiseTicket, "main"]] : []),
     ...(may("assets.write") && !gone ? [[t("Change"), editAsset], [t("Move elsewhere"), moveAsset], one.status === "repair" ? [t("Back from repair"), returnAsset] : [t("Into repair"), repairAsset], [t("Dispose of it"), disposeAsset]] : []),
+    ...(may("assets.write") && gone ? [[t("Take the disposal back"), takeDisposalBack, "main"]] : []),
   ];
   byId("acts").replaceChildren(...acts.map(([label, make, kind]) => button(label, kind ?? "quiet", () => act(make))),
     element("a", { class: "quiet", href: `/api/v1/assets/labels.pdf?ids=${one.id}`, target: "_blank", rel: "noopener" }, t("Label (PDF)")));
+}
+
+// What may be a slip, and need not be one.
+function doubtText({ code, tags }) {
+  if (code === "double_serial") return t("The same serial number is on {tags}: check both.", { tags: tags.join(", ") });
+  return code === "in_the_future" ? t("It was acquired on a day that is still to come: check the date.") : code;
 }
 
 const missing = new Section("missing", {
@@ -50,13 +57,15 @@ const missing = new Section("missing", {
   },
   draw(one, body) {
     head(one);
-    body.replaceChildren(element("p", { class: "state-line" }, element("i", { class: "shape minor", "aria-hidden": "true" }), t("The record is complete when these are filled in:")),
+    const line = (words) => element("p", { class: "state-line" }, element("i", { class: "shape minor", "aria-hidden": "true" }), words);
+    body.replaceChildren(...(one.doubts ?? []).map((doubt) => line(doubtText(doubt))), ...(one.complete ? [] : [line(t("The record is complete when these are filled in:"))]),
       element("div", { class: "chip-links" }, ...one.missing.map((name) => {
         const label = fieldName(name);
         return may("assets.write") && one.status !== "disposed" ? button(label, "chip-link", () => act(() => (name === "room" ? moveAsset(asset) : editAsset(asset, name)))) : element("span", { class: "chip-link" }, label);
       })));
-    hidden(missing.root, one.complete);
-    return !one.complete;
+    const some = !one.complete || Boolean(one.doubts?.length);
+    hidden(missing.root, !some);
+    return some;
   },
   empty: () => t("Nothing: the record is complete."),
 });
@@ -116,10 +125,19 @@ const EVENTS = {
   created: t("Registered"), changed: t("Changed"), moved: t("Moved"), repair: t("Into repair"), returned: t("Back from repair"), disposed: t("Disposed of"),
   linked: t("Linked to a device"), unlinked: t("Link taken away"), document: t("Document added"), counted: t("Seen at stock-taking"),
 };
+// What the hub itself writes into a history, in the visitor's words.
+function remark(words) {
+  const [, taking] = words.match(/^stock-taking (\d+)$/) ?? [];
+  if (taking) return element("a", { href: at("/stock", taking) }, t("Stock-taking {number}", { number: taking }));
+  const [, twin] = words.match(/^tag differs from (\S+) by case alone$/) ?? [];
+  if (twin) return t("Its tag differs from {tag} by small and capital letters alone: give it a label of its own.", { tag: twin });
+  return words === "rooms moved to another school" ? t("Its room went to another school") : words;
+}
+
 const past = new Section("history", {
   load: () => get(api("history"), { limit: 100 }),
   draw: once(({ items }) => items, ({ items }, body) => body.replaceChildren(...(items.length ? [element("ol", { class: "events" }, ...items.map((event) => element("li", {},
-    element("time", { class: "num" }, dayText(event.on)), element("div", {}, element("b", {}, EVENTS[event.kind] ?? event.kind), element("small", {}, " ", event.by), ...(event.text ? [element("p", {}, event.text)] : []),
+    element("time", { class: "num" }, dayText(event.on)), element("div", {}, element("b", {}, event.kind === "returned" && event.before?.status === "disposed" ? t("Disposal taken back") : EVENTS[event.kind] ?? event.kind), element("small", {}, " ", event.by), ...(event.text ? [element("p", {}, remark(event.text))] : []),
       ...[difference(event.before, event.after)].filter(Boolean)))))] : []))),
   empty: () => t("Nothing has happened yet."),
 });

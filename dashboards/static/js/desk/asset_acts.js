@@ -1,6 +1,8 @@
 // What is done to a piece of equipment: added, changed, moved, repaired, returned, disposed of, linked, reported.
+import { element } from "../dom.js";
 import { t } from "../words.js";
 import { at, call, get, post } from "../console/api.js";
+import { everything } from "../school/units.js";
 import { ask } from "./asking.js";
 import { assetAddress, learnTypes } from "./asset_names.js";
 import { changes } from "./fields.js";
@@ -23,13 +25,37 @@ const described = (asset, types) => [
 ];
 const noted = ({ note, ...values }) => ({ ...values, note: note ?? "" });
 
-export async function addAsset({ school = "", schoolName = "" } = {}) {
+const SCHOOLS = ["school", "cec", "college"];
+
+// School and room to choose from: the rooms are those of the school that stands there.
+export async function placeFields({ school = "", schoolName = "", room = "" }) {
+  if (!school) {
+    const found = (await get("/api/v1/organisation/schools", { limit: 2 }).catch(() => ({ items: [] }))).items;
+    if (found.length === 1) [school, schoolName] = [found[0].code, found[0].name];
+  }
+  const list = async (code, kept) => {
+    const rooms = code ? await everything("/api/v1/organisation/rooms", { school: code }).catch(() => []) : [];
+    const known = !kept || rooms.some((one) => one.code === kept) ? [] : [[kept, kept]];
+    return [["", t("in no room")], ...known, ...rooms.map((one) => [one.code, one.name ? [one.name, one.code].join(" · ") : one.code])];
+  };
+  const chosen = async (unit) => {
+    const select = document.querySelector("dialog[open] select[name=room]");
+    if (!select) return;
+    const options = await list(unit?.code, "");
+    select.replaceChildren(...options.map(([value, label]) => element("option", { value }, label)));
+  };
+  return [
+    { name: "school", label: fieldName("school"), kind: "unit", kinds: SCHOOLS, value: school, valueName: schoolName, required: true, chosen },
+    { name: "room", label: fieldName("room"), kind: "select", value: room, options: await list(school, room) },
+  ];
+}
+
+export async function addAsset(place = {}) {
   const types = await learnTypes();
   const made = await ask({
     title: t("Add a piece of equipment"), submit: t("Add"), kind: "wide",
     fields: [
-      { name: "school", label: fieldName("school"), kind: "unit", kinds: ["school", "cec", "college"], value: school, valueName: schoolName, required: true },
-      { name: "room", label: fieldName("room"), most: 64, hint: t("Code of the room; empty if it stands in none.") }, ...described(null, types),
+      ...(await placeFields(place)), ...described(null, types),
       { name: "tag", label: fieldName("tag"), most: 64, hint: t("Empty: it gets one by itself.") },
     ],
     answer: ({ tag, ...values }) => post("/api/v1/assets", { ...noted(values), ...(tag ? { tag } : {}) }),
@@ -50,11 +76,10 @@ export async function editAsset(asset, first = null) {
   });
 }
 
-export const moveAsset = (asset) => ask({
+export const moveAsset = async (asset) => ask({
   title: t("Move it"), subject: asset.name, submit: t("Move elsewhere"),
   fields: [
-    { name: "school", label: fieldName("school"), kind: "unit", kinds: ["school", "cec", "college"], value: asset.school, valueName: asset.school_name, required: true },
-    { name: "room", label: fieldName("room"), value: asset.room, most: 64, hint: t("Code of the room; empty if it stands in none.") },
+    ...(await placeFields({ school: asset.school, schoolName: asset.school_name, room: asset.room ?? "" })),
     { name: "on", label: t("On the day"), kind: "date", value: today(), required: true }, { name: "text", label: t("Why"), most: 2000 },
   ],
   answer: ({ text, ...values }) => post(api(asset, "move"), { ...values, text: text ?? "" }),
@@ -67,6 +92,12 @@ export const repairAsset = (asset) => ask({
 
 export const returnAsset = (asset) => ask({
   title: t("Back from repair"), subject: asset.name, submit: t("Back in use"), fields: [{ name: "text", label: t("What was done"), kind: "textarea", most: 2000 }],
+  answer: ({ text }) => post(api(asset, "return"), { text: text ?? "" }),
+});
+
+export const takeDisposalBack = (asset) => ask({
+  title: t("Take the disposal back?"), subject: t("{name} counts again and is in use; what happened stays in its history.", { name: asset.name }), submit: t("Take the disposal back"),
+  fields: [{ name: "text", label: t("Why"), kind: "textarea", most: 2000 }],
   answer: ({ text }) => post(api(asset, "return"), { text: text ?? "" }),
 });
 

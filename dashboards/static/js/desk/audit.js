@@ -2,6 +2,7 @@
 import { byId, element, hidden, text } from "../dom.js";
 import { NOTHING, TIME_ZONE, clockTime, locale, nt, t } from "../words.js";
 import { get, greet, visitor } from "../console/api.js";
+import { forbidden } from "../console/absent.js";
 import { Listing } from "../console/listing.js";
 import { every } from "../tech/section.js";
 import { difference } from "./difference.js";
@@ -54,6 +55,8 @@ function apply() {
   return list.reset();
 }
 
-greet(await visitor(() => list.say("failed", t("The hub did not answer."))));
+const who = await visitor(() => list.say("failed", t("The hub did not answer.")));
+greet(who);
+if (!who.permissions.includes("audit.read")) await forbidden();
 await apply();
 every(REFRESH_MS, () => Promise.all([list.refresh(), head()]));

@@ -19,12 +19,15 @@ const SCHOOLS = ["school", "cec", "college"];
 const MOST_LABELS = 1000; // as many as the hub draws at once
 const root = byId("assets-list");
 const [search, panel] = ["search", "filters"].map(byId);
+let only = "";
 const names = { districts: new Map(), units: new Map(), kinds: new Map() };
 
 const address = new Address([...FILTERS, "view"], () => apply(history.state));
 const filters = () => Object.fromEntries(FILTERS.map((name) => [name, address.wanted[name]]));
 const within = () => address.wanted.school || address.wanted.unit;
 const learnUnit = (one) => names.units.set(one.code, one.name) && names.kinds.set(one.code, one.kind);
+// Labels are printed for one school: the one that is chosen, or the only one there is for who looks.
+const labelled = () => (SCHOOLS.includes(names.kinds.get(within())) ? within() : within() ? "" : only);
 const view = () => (["completeness", "computers"].includes(address.wanted.view) ? address.wanted.view : "list");
 
 const list = new WindowedList(root, {
@@ -36,7 +39,7 @@ const list = new WindowedList(root, {
   empty: () => (FILTERS.some((name) => address.wanted[name]) ? t("No equipment fits. Take a filter away.") : t("The register is empty. Import a list, or add the first piece.")),
   counted(count, more) {
     text(byId("counted"), nt("{n} piece", "{n} pieces", count) + (more ? "+" : ""));
-    hidden(byId("labels"), !SCHOOLS.includes(names.kinds.get(within())) || count > MOST_LABELS || !count);
+    hidden(byId("labels"), !labelled() || count > MOST_LABELS || !count);
   },
 });
 const unitName = (code) => names.units.get(code) ?? code;
@@ -83,7 +86,7 @@ async function count() {
 const views = { completeness: completenessPart(address, () => apply()), computers: computersPart(address) };
 
 function links() {
-  byId("labels").href = `/api/v1/assets/labels.pdf?${new URLSearchParams({ school: within(), ...(address.wanted.room ? { room: address.wanted.room } : {}) })}`;
+  byId("labels").href = `/api/v1/assets/labels.pdf?${new URLSearchParams({ school: labelled(), ...(address.wanted.room ? { room: address.wanted.room } : {}) })}`;
   byId("export").href = `/api/v1/exports/equipment?${new URLSearchParams({ format: "xlsx", ...(within() ? { unit: within() } : {}) })}`;
 }
 
@@ -149,6 +152,8 @@ greet(who);
 hidden(byId("add"), !who.permissions.includes("assets.write"));
 hidden(byId("export"), !who.permissions.includes("assets.read"));
 byId("add").addEventListener("click", () => addAsset(SCHOOLS.includes(names.kinds.get(within())) ? { school: within(), schoolName: names.units.get(within()) } : {}));
+const schools = (await get("/api/v1/organisation/schools", { limit: 2 }).catch(() => ({ items: [] }))).items;
+if (schools.length === 1) only = schools[0].code;
 await learnTypes(); // rows say types by name
 if (within()) await get(at("/api/v1/organisation/units", within())).then(learnUnit, () => {});
 apply(history.state);

@@ -2,6 +2,7 @@
 import { byId, element, hidden, text } from "../dom.js";
 import { locale, moment, nt, number, t, language } from "../words.js";
 import { at, get, greet, visitor } from "../console/api.js";
+import { forbidden } from "../console/absent.js";
 import { Address } from "../tech/address.js";
 import { Section, every } from "../tech/section.js";
 import { ImportRun } from "./import_run.js";
@@ -17,13 +18,16 @@ const unit = unitField({ id: "unit", name: "unit", everywhere: t("everywhere I m
 const run = new ImportRun(() => past.refresh(), (kind) => kinds.find((one) => one.id === kind)?.columns ?? []);
 const MARK = { reading: "unknown", checked: "minor", applying: "unknown", applied: "ok", failed: "major", discarded: "none" };
 
+// A kind's name as the pages have it, else as the hub calls it.
+const kindName = (id) => (importKindName(id) === id ? kinds.find((one) => one.id === id)?.labels?.[language] ?? id : importKindName(id));
+
 const past = new Section("past", {
   load: () => get("/api/v1/imports", { limit: 50 }),
   draw({ items }, body) {
     const now = Date.now();
     body.replaceChildren(element("div", { class: "lines", role: "list" }, ...items.map((one) => element("a", { class: "line import-line", role: "listitem", href: `/import?id=${one.id}` },
       element("i", { class: `shape ${MARK[one.state] ?? "unknown"}`, "aria-hidden": "true" }),
-      element("div", {}, element("b", {}, one.file), element("small", {}, " ", [importKindName(one.kind), sizeText(one.size, locale)].join(" · "))),
+      element("div", {}, element("b", {}, one.file), element("small", {}, " ", [kindName(one.kind), sizeText(one.size, locale)].join(" · "))),
       element("div", {}, importStateName(one.state), element("small", {}, " ", summary(one))),
       element("div", { class: "num" }, moment(one.created_ms, now), element("small", {}, " ", one.by))))));
     return items.length > 0;
@@ -42,14 +46,15 @@ const exports = new Section("exports", {
       node.addEventListener("click", () => (node.href = `${path}?${new URLSearchParams({ ...format, ...within() })}`));
       return node;
     };
-    body.replaceChildren(element("p", { class: "soft" }, t("What the hub holds, in the shape it can read again.")), element("ul", { class: "lines" }, ...all.map(({ id }) => element("li", { class: "line two" }, element("b", {}, importKindName(id)),
+    body.replaceChildren(element("p", { class: "soft" }, t("What the hub holds, in the shape it can read again.")), element("ul", { class: "lines" }, ...all.map(({ id }) => element("li", { class: "line two" }, element("b", {}, kindName(id)),
       element("span", { class: "links" }, ...(id === "oneroster" ? [link("ZIP", "/api/v1/exports/oneroster.zip", {})] : [link("XLSX", at("/api/v1/exports", id), { format: "xlsx" }), link("CSV", at("/api/v1/exports", id), { format: "csv" })]))))));
     return all.length > 0;
   },
 });
 
 function chooseKind(id) {
-  const kind = kinds.find((one) => one.id === id) ?? kinds[0];
+  const mine = kinds.filter((one) => one.allowed !== false);
+  const kind = mine.find((one) => one.id === id) ?? mine.find((one) => one.id === "equipment") ?? mine[0];
   if (!kind) return;
   for (const node of byId("kinds").children) {
     const on = node.dataset.kind === kind.id;
@@ -67,7 +72,9 @@ function chooseKind(id) {
 
 function drawKinds() {
   byId("kinds").replaceChildren(...kinds.map((kind) => {
-    const node = element("button", { type: "button", role: "radio", "data-kind": kind.id }, importKindName(kind.id));
+    const node = element("button", { type: "button", role: "radio", "data-kind": kind.id }, kindName(kind.id));
+    node.disabled = kind.allowed === false;
+    if (node.disabled) node.title = t("Your role may not bring these in.");
     node.addEventListener("click", () => chooseKind(kind.id));
     return node;
   }));
@@ -75,7 +82,7 @@ function drawKinds() {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const nodes = [...byId("kinds").children];
+    const nodes = [...byId("kinds").children].filter((node) => !node.disabled);
     const next = nodes[(nodes.indexOf(document.activeElement) + step + nodes.length) % nodes.length];
     chooseKind(next.dataset.kind);
     next.focus();
@@ -126,6 +133,7 @@ async function show() {
 byId("unit-filter").replaceWith(unit);
 who = await visitor(() => past.fail({ status: 0 }));
 greet(who);
+if (!who.permissions.includes("imports.run")) await forbidden();
 try {
   const said = await get("/api/v1/imports/kinds");
   kinds = said.items ?? said;

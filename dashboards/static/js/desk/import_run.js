@@ -19,7 +19,7 @@ const moving = (run) => run.state === "reading" || run.state === "applying";
 const MISTAKES = {
   required: t("This cell is empty and must not be."), duplicate: t("The same key stands in another row already."), taken: t("Somebody else uses this already. Choose another."),
   unknown_unit: t("There is no such unit, or you may not change it."), unknown_school: t("There is no such school, or you may not change it."), unknown_room: t("There is no such room in this school."),
-  outside: t("There is no such unit, or you may not change it."), beyond_own: t("This role permits more there than you may yourself."), not_a_date: t("This is no date. Write it as 31/12/2025."), not_a_number: t("This is no number."), out_of_range: t("This is too large or too small."),
+  outside: t("There is no such unit, or you may not change it."), beyond_own: t("This role permits more there than you may yourself."), not_a_date: t("This is no date. Write it as 31/12/2025."), not_a_number: t("This is no number."), out_of_range: t("This is too large or too small."), negative: t("This cannot be less than 0."), double_serial: t("Other equipment has the same serial number."),
   too_long: t("This text is too long."), bad_code: t("A code has letters without marks, digits, dots and hyphens only."), formula: t("Formulas are not carried out; write the value."), in_the_future: t("This day is still to come."),
   unknown_choice: t("This word is not known here."), dated_change: t("This changes on a day: change it on the organisation's page."),
   mixed_encoding: t("A letter here is not in the encoding of the rest of the file. Save it as UTF-8."), control_character: t("There is a character here that cannot be seen."),
@@ -29,13 +29,13 @@ const MISTAKES = {
 function problemLine(problem, column) {
   const { choices = [], words: vietnamese = {} } = column(problem.column) ?? {};
   const words = problem.code === "unknown_choice" && choices.length ? t("Write one of: {words}", { words: choices.map((one) => (language === "vi" ? vietnamese[one] : null) ?? one).join(", ") }) : MISTAKES[problem.code];
-  return element("li", {}, element("b", {}, columnName(column, problem.column)), " ", element("span", { class: "code" }, problem.value === null || problem.value === undefined || problem.value === "" ? "" : "“" + said(problem.value) + "”"), " ",
+  return element("li", { class: problem.warning ? "warned" : "" }, element("b", {}, columnName(column, problem.column)), " ", element("span", { class: "code" }, problem.value === null || problem.value === undefined || problem.value === "" ? "" : "“" + cellText(column(problem.column), problem.value) + "”"), " ",
     words ?? problem.message, problem.fix && !words ? element("small", {}, problem.fix) : "");
 }
 
 // What a cell holds, as people say it: a choice in words, a day as it is written here.
 function cellText(column, value) {
-  if (column?.type === "date" && value) return dayText(value);
+  if (column?.type === "date" && /^\d{4}-\d\d-\d\d$/.test(value)) return dayText(value);
   const word = (one) => (language === "vi" ? column?.words?.[one] : null) ?? one;
   return typeof value === "string" && column?.choices?.length ? value.split(";").map(word).join(", ") : said(value);
 }

@@ -2,6 +2,7 @@
 import { byId, element, hidden } from "../dom.js";
 import { t } from "../words.js";
 import { get, greet, post, visitor } from "../console/api.js";
+import { forbidden } from "../console/absent.js";
 import { Section, every } from "../tech/section.js";
 import { ask } from "./asking.js";
 import { ROLES, roleName } from "./names.js";
@@ -73,6 +74,7 @@ byId("make-api").addEventListener("click", makeApi);
 byId("make-wall").addEventListener("click", makeWall);
 who = await visitor(() => [api, wall].forEach((part) => part.fail({ status: 0 })));
 greet(who);
+if (!who.permissions.includes("tokens.write")) await forbidden();
 for (const id of ["make-api", "make-wall"]) hidden(byId(id), !who.permissions.includes("tokens.write"));
 const refresh = () => Promise.all([api.refresh(), wall.refresh()]);
 await refresh();

@@ -2,6 +2,7 @@
 import { byId, element, hidden, text } from "../dom.js";
 import { moment, nt, t } from "../words.js";
 import { at, call, get, greet, post, visitor } from "../console/api.js";
+import { forbidden } from "../console/absent.js";
 import { Listing, button } from "../console/listing.js";
 import { every } from "../tech/section.js";
 import { ask } from "./asking.js";
@@ -92,6 +93,7 @@ filters.root.querySelector("[name=role]").append(...ROLES.map((role) => element(
 filters.show();
 who = await visitor(() => list.say("failed", t("The hub did not answer.")));
 greet(who);
+if (!who.permissions.includes("accounts.read")) await forbidden();
 hidden(byId("create"), !may());
 hidden(byId("to-tokens"), !who.permissions.includes("tokens.write"));
 byId("create").addEventListener("click", create);

@@ -7,7 +7,7 @@ import { ask } from "../desk/asking.js";
 
 const TYPES = {
   smart_classroom: t("Smart classroom"), simulation_lab: t("Simulation lab"), computer_lab: t("Computer lab"), vr_ar_room: t("VR/AR room"), subject_room: t("Subject room"), conference_room: t("Conference room"),
-  library: t("Library"), hall: t("Hall"), classroom: t("Classroom"), other: t("Other"),
+  library: t("Library"), hall: t("Hall"), classroom: t("Classroom"), server_room: t("Server room"), operations_centre: t("Operations centre"), other: t("Other"),
 };
 export const roomType = (type) => TYPES[type] ?? type ?? "";
 export const roomCalled = (room) => room.name || t("room {room}", { room: room.code });

@@ -6,6 +6,7 @@ import { refusal } from "../desk/refusals.js";
 import { unitField } from "../desk/unit_field.js";
 import { Section, every, once } from "../tech/section.js";
 import { roomCalled } from "./rooms.js";
+import { movedText } from "./stock_words.js";
 import { everything } from "./units.js";
 
 const REFRESH_MS = 15000;
@@ -16,8 +17,8 @@ const wrong = part(form, "problem");
 const line = (take) => element("a", { class: "line child-line", href: at("/stock", take.id) }, element("i", { class: `shape ${take.finished_ms ? "ok" : "minor"}`, role: "img", "aria-label": take.finished_ms ? t("finished") : t("running") }),
   element("div", {}, element("b", {}, take.school_name || take.school), element("small", {}, " ", take.room ? t("room {room}", { room: take.room }) : t("the whole school"))),
   element("div", {}, take.finished_ms ? t("finished") : t("running"), element("small", {}, " ", [moment(take.finished_ms ?? take.started_ms, Date.now()), take.finished_by ?? take.started_by].filter(Boolean).join(" · "))),
-  element("div", { class: "num" }, t("{seen} of {expected} seen", { seen: number((take.counts.seen ?? 0) + (take.counts.moved ?? 0)), expected: number(take.counts.expected) })),
-  element("div", { class: "num" }, take.finished_ms && take.counts.missing ? nt("{n} missing", "{n} missing", take.counts.missing) : ""));
+  element("div", { class: "num" }, t("{seen} of {expected} seen", { seen: number(take.counts.expected - take.counts.missing), expected: number(take.counts.expected) })),
+  element("div", { class: "num" }, take.finished_ms && take.counts.missing ? nt("{n} missing", "{n} missing", take.counts.missing) : "", take.counts.moved ? element("small", {}, " ", movedText(take)) : ""));
 
 const takes = new Section("takes", {
   load: () => get("/api/v1/stocktakes", { school: said.get("school"), limit: 100 }),

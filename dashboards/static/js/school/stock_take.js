@@ -1,6 +1,6 @@
 // Counting with a telephone in the hand: scan, type or tap; what has no network now is told later.
 import { byId, element, hidden, text } from "../dom.js";
-import { nt, number, percent, t } from "../words.js";
+import { NOTHING, nt, number, percent, t } from "../words.js";
 import { at, get, greet, post, visitor } from "../console/api.js";
 import { present } from "../console/absent.js";
 import { button } from "../console/listing.js";
@@ -10,6 +10,7 @@ import { Section, every } from "../tech/section.js";
 import { Camera, cameraCan } from "./camera.js";
 import { assetTypes } from "./equipment.js";
 import { Scans, scanId } from "./scans.js";
+import { movedText } from "./stock_words.js";
 
 const REFRESH_MS = 8000;
 const id = decodeURIComponent(location.pathname.split("/")[2]);
@@ -34,12 +35,12 @@ function answered({ outcome, tag, asset, again }) {
   const name = [asset?.name, tag].filter(Boolean).join(" · ");
   if (again) say(t("{name}: seen before", { name }));
   else if (outcome === "seen") say(t("{name}: seen", { name }), "fine");
-  else if (outcome === "moved") say(t("{name}: belongs to another room ({room})", { name, room: asset?.room ?? "–" }), "moved");
+  else if (outcome === "moved") say(t("{name}: belongs to room {room}; when this is finished the register says that it is here", { name, room: asset?.room ?? "–" }), "moved");
   else say(t("{name}: not expected here", { name }), "wrong");
   section.refresh();
 }
 
-const sameAs = (item) => (scan) => (scan.asset_id ? scan.asset_id === item.asset_id : scan.tag === item.tag);
+const sameAs = (item) => (scan) => (scan.asset_id ? scan.asset_id === item.asset_id : scan.tag.toLowerCase() === item.tag.toLowerCase());
 
 // What is kept here and not told yet counts as seen on this telephone.
 function lists() {
@@ -60,14 +61,29 @@ function add(scan) {
   else if (!navigator.onLine) say(t("{tag}: kept here, sent when there is a network", { tag: scan.tag ?? "#" + scan.asset_id }), "fine");
 }
 
+// A scan by mistake is taken out: one that is only kept here by forgetting it, any other at the hub.
+async function takeBack(item) {
+  const mine = scans.waiting.filter(sameAs(item));
+  if (item.unsent && mine.length) return mine.forEach((scan) => scans.drop(scan));
+  try {
+    await post(`${path}/take-back`, item.asset_id ? { asset_id: item.asset_id } : { tag: item.tag });
+    say(t("{name}: taken out", { name: item.name || item.tag }));
+  } catch (problem) {
+    say(refusal(problem), "wrong");
+  }
+  return section.refresh();
+}
+
 function row(item) {
-  const may = !take.finished_ms && shown === "expected" && item.asset_id && who.permissions.includes("assets.write");
+  const open = !take.finished_ms && who.permissions.includes("assets.write");
+  const may = open && shown === "expected" && item.asset_id;
   const name = item.name || types.get(item.type) || item.tag;
-  const seenRoom = item.seen_room && item.seen_room !== item.room ? t("found in room {room}", { room: item.seen_room }) : "";
-  const seen = may ? [button(t("Seen"), "main", () => add({ asset_id: item.asset_id }))] : [];
-  if (may) seen[0].setAttribute("aria-label", t("{name}: mark as seen", { name }));
+  const stands = item.seen_room && item.seen_room !== item.room;
+  const seenRoom = !stands || !item.asset_id ? "" : take.finished_ms ? t("moved from room {from} to room {room}", { from: item.room ?? NOTHING, room: item.seen_room }) : t("found in room {room}, registered in {from}", { from: item.room ?? NOTHING, room: item.seen_room });
+  const seen = may ? [button(t("Seen"), "main", () => add({ asset_id: item.asset_id }))] : open && shown !== "expected" ? [button(t("Take out"), "quiet", () => takeBack(item))] : [];
+  if (seen.length) seen[0].setAttribute("aria-label", may ? t("{name}: mark as seen", { name }) : t("{name}: take the scan out", { name }));
   return element("article", { class: item.unsent ? "line counting unsent" : "line counting" },
-    element("div", {}, item.asset_id ? element("a", { href: at("/equipment", item.asset_id) }, name) : name, element("small", {}, " ", [item.tag, types.get(item.type), seenRoom, item.unsent ? t("not sent yet") : ""].filter(Boolean).join(" · "))), ...seen);
+    element("div", {}, item.asset_id ? element("a", { href: at("/equipment", item.asset_id) }, name) : name, element("small", {}, " ", [item.tag === name ? "" : item.tag, types.get(item.type), seenRoom, item.unsent ? t("not sent yet") : ""].filter(Boolean).join(" · "))), ...seen);
 }
 
 const EMPTY = { expected: t("Everything has been found."), seen: t("Nothing has been seen yet."), unexpected: t("Nothing that does not belong here.") };
@@ -81,7 +97,7 @@ function draw() {
   const all = take.expected.length;
   const done = all - found.expected.length;
   const bar = byId("progress");
-  text(bar.querySelector("b"), [t("{seen} of {expected} seen", { seen: number(done), expected: number(all) }), percent(done, all, 0)].join(" · "));
+  text(bar.querySelector("b"), [t("{seen} of {expected} seen", { seen: number(done), expected: number(all) }), percent(done, all, 0), take.moved.length ? movedText(take) : ""].filter(Boolean).join(" · "));
   bar.querySelector("progress").max = Math.max(1, all);
   bar.querySelector("progress").value = done;
   const waiting = scans.waiting.length;
@@ -112,6 +128,7 @@ function head() {
   text(document.querySelector("#title h1"), take.finished_ms ? t("Counted") : t("Counting"));
   document.title = [t("Stock-taking"), take.school_name].join(" · ");
   const may = !take.finished_ms && who.permissions.includes("assets.write");
+  byId("show").querySelector("[data-show=expected]").firstChild.nodeValue = `${take.finished_ms ? t("Not found") : t("To find")} `;
   hidden(byId("scan"), false);
   hidden(byId("scan-form"), !may);
   hidden(byId("end"), !may);
@@ -136,7 +153,7 @@ byId("finish").addEventListener("click", async () => {
   const left = lists().expected.length;
   const done = await ask({
     title: t("Finish this stock-taking?"), submit: t("Finish"),
-    subject: [left ? nt("{n} piece was not found and will be reported missing.", "{n} pieces were not found and will be reported missing.", left) : t("Everything has been found."), scans.waiting.length ? t("Some scans are not sent yet: wait for the network.") : ""].filter(Boolean).join(" "),
+    subject: [left ? nt("{n} piece was not found and will be reported missing.", "{n} pieces were not found and will be reported missing.", left) : t("Everything has been found."), take.moved.length ? nt("{n} piece stands in another room than the register says and will be moved there.", "{n} pieces stand in another room than the register says and will be moved there.", take.moved.length) : "", scans.waiting.length ? t("Some scans are not sent yet: wait for the network.") : ""].filter(Boolean).join(" "),
     check: () => null,
     answer: () => {
       if (scans.waiting.length) throw Object.assign(new Error(t("Some scans are not sent yet: wait for the network.")), { status: 409, document: {} });
