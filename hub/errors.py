@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub.wording import said
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -107,8 +109,9 @@ class TooMany(Problem):
     status, kind, title = 429, "too-many-requests", "Too many tries"
 
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
-        seconds = "1 second" if retry_after_s == 1 else f"{retry_after_s} seconds"
-        fix = f"wait {seconds} and try again"
+        fix = "wait 1 second and try again"
+        if retry_after_s != 1:
+            fix = said("wait {seconds} seconds and try again", seconds=retry_after_s)
         super().__init__(detail, fix=fix, headers={"Retry-After": str(retry_after_s)})
 
 

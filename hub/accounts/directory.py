@@ -14,6 +14,7 @@ from hub.errors import Conflict, Forbidden, Invalid, NotFound
 from hub.folding import folded
 from hub.organisation.tables import Unit
 from hub.web.principal import PermissionName, Schools
+from hub.wording import said
 
 Reach: TypeAlias = Callable[[str], Awaitable[Schools]]
 """Gives the units below a unit: nothing for one that does not exist, None for everything."""
@@ -72,8 +73,12 @@ async def get_account(session: AsyncSession, account_id: int, where: Schools) ->
     """Gives an account; one without a grant inside `where` looks like one that does not exist."""
     found = (await session.execute(_visible(where).where(Account.id == account_id))).scalars().all()
     if not found:
-        raise NotFound(f"there is no account {account_id}", field="id", value=account_id,
-                       fix="use an id of GET /api/v1/accounts")  # fmt: skip
+        raise NotFound(
+            said("there is no account {account_id}", account_id=account_id),
+            field="id",
+            value=account_id,
+            fix="use an id of GET /api/v1/accounts",
+        )
     return (await see(session, found, where))[0]
 
 
@@ -108,8 +113,10 @@ async def _check(role: str, unit: str, own: Own, reach: Reach, by: PermissionNam
         raise Invalid("there is no such unit", field=field, value=unit,
                       fix="use a code of GET /api/v1/organisation/units")  # fmt: skip
     if not may_grant(own, role, where):
-        raise Forbidden(f"the role {role} permits more in {unit} than you may yourself",
-                        fix="give a role that permits no more than your own")  # fmt: skip
+        raise Forbidden(
+            said("the role {role} permits more in {unit} than you may yourself", role=role, unit=unit),
+            fix="give a role that permits no more than your own",
+        )
 
 
 async def replace_grants(
@@ -122,7 +129,10 @@ async def replace_grants(
     was_last = await administrators(session) == {seen.account.id}
     for role, unit in sorted(before - after):
         if not may_grant(own, role, await reach(unit)):
-            raise Forbidden(f"the role {role} in {unit} is not yours to take", fix="leave it as it is")
+            raise Forbidden(
+                said("the role {role} in {unit} is not yours to take", role=role, unit=unit),
+                fix="leave it as it is",
+            )
         await session.execute(
             delete(Grant).where(
                 Grant.account_id == seen.account.id, Grant.role == role, Grant.unit_code == unit

@@ -29,6 +29,7 @@ from hub.errors import Conflict, Invalid, NotFound
 from hub.login_providers import ProviderSettings
 from hub.web.access import public
 from hub.web.parameters import any_parameters
+from hub.wording import said
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,9 @@ def provider_of(request: Request, name: str) -> Provider:
     """Gives a configured provider; `NotFound` if there is none of this name."""
     known: dict[str, Provider] = request.app.state.login_providers
     if name not in known:
-        raise NotFound(f"there is no login provider {name}", fix="see GET /api/v1/session/providers")
+        raise NotFound(
+            said("there is no login provider {name}", name=name), fix="see GET /api/v1/session/providers"
+        )
     return known[name]
 
 

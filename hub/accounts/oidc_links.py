@@ -15,6 +15,7 @@ from hub.errors import Forbidden, NotFound, Unavailable
 from hub.web.access import permission
 from hub.web.principal import Principal
 from hub.web.requests import Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1", tags=["account"])
 
@@ -50,7 +51,10 @@ async def unlink_own(identity_id: int, who: Oneself, session: Transaction, trail
     """Takes an identity away from the own account."""
     gone = None if who.account_id is None else await oidc_service.unlink(session, who.account_id, identity_id)
     if gone is None:
-        raise NotFound(f"the account has no identity {identity_id}", fix="see GET /api/v1/account/identities")
+        raise NotFound(
+            said("the account has no identity {identity_id}", identity_id=identity_id),
+            fix="see GET /api/v1/account/identities",
+        )
     await trail.note(
         "identity.unlink", f"account:{who.account_id}", unit=None, before={"provider": gone.provider}
     )
@@ -95,8 +99,12 @@ async def unlink(
     gone = await oidc_service.unlink(session, account_id, identity_id)
     if gone is None:
         raise NotFound(
-            f"account {account_id} has no identity {identity_id}",
-            fix=f"see GET /api/v1/accounts/{account_id}/identities",
+            said(
+                "account {account_id} has no identity {identity_id}",
+                account_id=account_id,
+                identity_id=identity_id,
+            ),
+            fix=said("see GET /api/v1/accounts/{account_id}/identities", account_id=account_id),
         )
     await trail.note(
         "identity.unlink", f"account:{account_id}", unit=None, before={"provider": gone.provider}
@@ -110,7 +118,9 @@ def _everywhere(who: Principal, account_id: int) -> None:
 
 
 def _no_account(account_id: int) -> NotFound:
-    return NotFound(f"there is no account {account_id}", fix="see GET /api/v1/accounts")
+    return NotFound(
+        said("there is no account {account_id}", account_id=account_id), fix="see GET /api/v1/accounts"
+    )
 
 
 def _out(request: Request, identity: ExternalIdentity) -> IdentityOut:

@@ -24,6 +24,7 @@ from hub.accounts.throttle import LoginThrottle
 from hub.audit.trail import Trailing
 from hub.errors import Forbidden, Invalid, NotFound, PasswordChangeRequired, TooMany, Unauthenticated
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/account", tags=["account"])
 
@@ -95,8 +96,12 @@ async def list_sessions(
 async def end_session(session_id: int, own: Settled, session: Transaction, trail: Trailing) -> None:
     """Ends one of one's own login sessions."""
     if not await service.end_sessions(session, own[0], only=session_id):
-        raise NotFound(f"there is no session {session_id}", field="session_id", value=session_id,
-                       fix="use an id of GET /api/v1/account/sessions")  # fmt: skip
+        raise NotFound(
+            said("there is no session {session_id}", session_id=session_id),
+            field="session_id",
+            value=session_id,
+            fix="use an id of GET /api/v1/account/sessions",
+        )
     await trail.note("session.end", f"token:{session_id}", unit=None)
 
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from hub.folding import folded
 from hub.web.principal import PERMISSIONS, PermissionName, Schools
+from hub.wording import said
 
 _WATCH: frozenset[PermissionName] = frozenset(
     {
@@ -149,9 +150,13 @@ def password_fault(password: str, username: str = "") -> str:
     """Says what makes a password too easy to guess; empty if nothing."""
     plain = folded(password).replace(" ", "")
     if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
-        return f"it does not have {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters"
+        return said(
+            "it does not have {least} to {most} characters",
+            least=MIN_PASSWORD_CHARACTERS,
+            most=MAX_PASSWORD_CHARACTERS,
+        )
     if len(set(plain)) < _MIN_DIFFERENT_CHARACTERS:
-        return f"it has fewer than {_MIN_DIFFERENT_CHARACTERS} different characters"
+        return said("it has fewer than {least} different characters", least=_MIN_DIFFERENT_CHARACTERS)
     rest = plain
     for word in filter(None, (folded(username), *_OFTEN_GUESSED)):
         rest = rest.replace(word, "")

@@ -17,6 +17,7 @@ from hub.errors import Conflict, Invalid, WeakPassword
 from hub.folding import folded
 from hub.organisation.tables import Unit
 from hub.web.principal import Schools
+from hub.wording import said
 
 TokenKind: TypeAlias = Literal["session", "api", "wall"]
 
@@ -296,14 +297,23 @@ def token_hash(secret: str) -> str:
 def check_role(role: str) -> None:
     """Raises `Invalid` for a role that does not exist."""
     if role not in ROLES:
-        raise Invalid("there is no such role", field="role", value=role, fix=f"use one of {', '.join(ROLES)}")
+        raise Invalid(
+            "there is no such role",
+            field="role",
+            value=role,
+            fix=said("use one of {known}", known=", ".join(ROLES)),
+        )
 
 
 def check_password(password: str, username: str = "", field: str = "password") -> None:
     """Raises `WeakPassword` for a password that is too easy to guess."""
     if fault := password_fault(password, username):
-        raise WeakPassword(f"the password is too weak: {fault}", field=field, value="(hidden)",
-                           fix="use 10 to 256 characters; several words are easy to remember")  # fmt: skip
+        raise WeakPassword(
+            said("the password is too weak: {fault}", fault=fault),
+            field=field,
+            value="(hidden)",
+            fix="use 10 to 256 characters; several words are easy to remember",
+        )
 
 
 def temporary_password() -> str:

@@ -15,6 +15,7 @@ from hub.organisation.tables import Unit
 from hub.web.access import permission
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
 
@@ -89,8 +90,12 @@ async def revoke_token(token_id: int, who: Writer, session: Transaction, trail: 
     """Ends a token: the next request that carries it is refused."""
     token = await service.find_token(session, token_id, who.schools("tokens.write"))
     if token is None:
-        raise NotFound(f"there is no token {token_id}", field="token_id", value=token_id,
-                       fix="use an id of GET /api/v1/tokens")  # fmt: skip
+        raise NotFound(
+            said("there is no token {token_id}", token_id=token_id),
+            field="token_id",
+            value=token_id,
+            fix="use an id of GET /api/v1/tokens",
+        )
     before = _facts(token)
     await service.revoke_token(session, token_id)
     await trail.note("token.revoke", f"token:{token_id}", unit=token.unit_code, before=before)

@@ -15,6 +15,7 @@ from hub.alarms.tables import AlarmEvent, AlarmRow
 from hub.database import insert_into
 from hub.errors import Conflict, NotFound
 from hub.folding import folded
+from hub.wording import said
 
 _COLUMNS = [field.name for field in fields(Alarm)]
 _PEOPLES = ("acknowledged_ms", "acknowledged_by", "comment")
@@ -90,9 +91,11 @@ async def acknowledge(
     """
     alarm = alarm_of(await _locked(session, alarm_id))
     if alarm.acknowledged_ms is not None:
-        raise _conflict(alarm, f"{alarm.acknowledged_by} acknowledged this alarm already")
+        raise _conflict(alarm, said("{who} acknowledged this alarm already", who=alarm.acknowledged_by))
     if alarm.state not in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED):
-        raise _conflict(alarm, f"there is nothing to acknowledge, the alarm is {alarm.state.value}")
+        raise _conflict(
+            alarm, said("there is nothing to acknowledge, the alarm is {state}", state=alarm.state.value)
+        )
     return await _decide(session, alarm_id, ChangeKind.ACKNOWLEDGED, now_ms,
                          state=acknowledged_state(alarm.state).value, acknowledged_ms=now_ms,
                          acknowledged_by=by, comment=comment or None)  # fmt: skip
@@ -107,7 +110,9 @@ async def shelve(
     """
     alarm = alarm_of(await _locked(session, alarm_id))
     if alarm.state not in OPEN and alarm.state is not AlarmState.SHELVED:
-        raise _conflict(alarm, f"there is nothing to shelve, the alarm is {alarm.state.value}")
+        raise _conflict(
+            alarm, said("there is nothing to shelve, the alarm is {state}", state=alarm.state.value)
+        )
     return await _decide(session, alarm_id, ChangeKind.SHELVED, now_ms, state=AlarmState.SHELVED.value,
                          shelved_ms=now_ms, shelved_until_ms=until_ms, shelved_by=by,
                          shelved_why=why)  # fmt: skip
@@ -117,7 +122,7 @@ async def unshelve(session: AsyncSession, alarm_id: str, by: str, now_ms: int) -
     """Ends the shelf of an alarm before its time. Raises `NotFound`, or `Conflict` if it is not shelved."""
     alarm = alarm_of(await _locked(session, alarm_id))
     if alarm.state is not AlarmState.SHELVED:
-        raise _conflict(alarm, f"the alarm is not shelved but {alarm.state.value}")
+        raise _conflict(alarm, said("the alarm is not shelved but {state}", state=alarm.state.value))
     return await _decide(session, alarm_id, ChangeKind.UNSHELVED, now_ms, by=by,
                          state=unshelved_state(alarm).value, shelved_until_ms=now_ms)  # fmt: skip
 

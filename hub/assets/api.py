@@ -31,6 +31,7 @@ from hub.organisation.tables import Unit
 from hub.web.access import permission
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/assets", tags=["assets"])
 
@@ -62,7 +63,7 @@ class Filters:
     ) -> None:
         if missing is not None and missing not in REQUIRED:
             raise Invalid("a complete record does not need this field", field="missing", value=missing,
-                          fix=f"use one of {', '.join(REQUIRED)}")  # fmt: skip
+                          fix=said('use one of {known}', known=', '.join(REQUIRED)))  # fmt: skip
         self.school, self.district, self.unit = school, district, unit
         self.room, self.type, self.status = room, type, status
         self.complete, self.missing, self.linked = complete, missing, linked

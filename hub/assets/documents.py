@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.assets.tables import Asset, AssetDocument
 from hub.errors import Conflict, Invalid, NotFound
+from hub.wording import said
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DOCUMENTS = 100
@@ -113,8 +114,12 @@ async def add(
         if each.sha256 == sha256:
             return each, False
     if len(there) >= MAX_DOCUMENTS:
-        raise Conflict(f"an asset has at most {MAX_DOCUMENTS} documents", field="file", value=name,
-                       fix="put several pages into one file")  # fmt: skip
+        raise Conflict(
+            said("an asset has at most {max_documents} documents", max_documents=MAX_DOCUMENTS),
+            field="file",
+            value=name,
+            fix="put several pages into one file",
+        )
     found = AssetDocument(
         asset_id=asset.id, name=name_of(name, ending), media_type=media_type, size=len(content),
         sha256=store(folder, content), at_ms=now_ms, by=by,

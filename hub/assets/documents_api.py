@@ -26,6 +26,7 @@ from hub.clock import today
 from hub.errors import Invalid, NotFound
 from hub.organisation.tables import Room, Unit
 from hub.web.requests import Page, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/assets", tags=["assets"])
 
@@ -121,8 +122,12 @@ async def labels(
         raise NotFound("there is nothing to print labels for", field="school", value=school,
                        fix="choose another school or room")  # fmt: skip
     if len(made) > MAX_LABELS:
-        raise Invalid(f"these are more than {MAX_LABELS} labels", field="school", value=school,
-                      fix="print room by room")  # fmt: skip
+        raise Invalid(
+            said("these are more than {max_labels} labels", max_labels=MAX_LABELS),
+            field="school",
+            value=school,
+            fix="print room by room",
+        )
     content = await asyncio.to_thread(sheets, made, title=f"{school or 'QR'} {room or ''}".strip(), skip=skip)
     headers = {"Content-Disposition": 'inline; filename="labels.pdf"', "Cache-Control": "private, no-store"}
     return Response(content, media_type="application/pdf", headers=headers)
@@ -206,8 +211,12 @@ async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
 
 
 def _too_large(size: int) -> TooLarge:
-    return TooLarge(f"a document has at most {MAX_BYTES // 1024**2} MB", field="file", value=f"{size} bytes",
-                    fix="make it smaller, or send its pages as several files")  # fmt: skip
+    return TooLarge(
+        said("a document has at most {most} MB", most=MAX_BYTES // 1024**2),
+        field="file",
+        value=f"{size} bytes",
+        fix="make it smaller, or send its pages as several files",
+    )
 
 
 def _document(document: AssetDocument) -> DocumentOut:

@@ -19,6 +19,7 @@ from hub.assets.types import TYPES
 from hub.errors import Conflict, Invalid, NotFound
 from hub.organisation.tables import Room, Unit
 from hub.registry.tables import Device, Node
+from hub.wording import said
 
 __all__ = [
     "Act", "change", "compare", "create", "dispose", "find", "history", "link", "move", "repair", "return_",
@@ -300,8 +301,8 @@ async def _day(session: AsyncSession, asset: Asset, on: date | None, act: Act) -
     last: date | None = (await session.execute(moved)).scalar_one()
     first = max((each for each in (last, asset.acquired) if each is not None), default=day)
     if day < first and day != act.today:
-        raise Invalid(f"its history already goes to {first}", field="on", value=str(day),
-                      fix=f"use a day from {first} on")  # fmt: skip
+        raise Invalid(said('its history already goes to {first}', first=first), field="on", value=str(day),
+                      fix=said('use a day from {first} on', first=first))  # fmt: skip
     return day
 
 

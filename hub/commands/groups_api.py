@@ -51,6 +51,7 @@ from hub.organisation.tables import Room
 from hub.organisation.tree import ROOT_KIND, Tree
 from hub.web.principal import Principal, Schools
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1", tags=["commands"])
 
@@ -140,7 +141,12 @@ async def cancel_group(
     """Takes back what is still queued of a group; what is sent goes on."""
     row = await service.find_group(session, batch_id, who.schools("devices.command"))
     if row.state != "running":
-        raise Conflict(f"the group is {row.state}", field="batch_id", value=batch_id, fix="reload the group")
+        raise Conflict(
+            said("the group is {state}", state=row.state),
+            field="batch_id",
+            value=batch_id,
+            fix="reload the group",
+        )
     await storing.end_batch(session, batch_id, "cancelled", "", request.app.state.now_ms())
     await trail.note("command.group.cancel", f"command_group:{batch_id}", unit=row.unit)
     tell(request, session, batch=batch_id)

@@ -18,6 +18,8 @@ from enum import StrEnum
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
+from hub.wording import said
+
 Plain: TypeAlias = bool | int | float | str | None
 
 FIRST_RESEND_MS = 2_000
@@ -285,7 +287,10 @@ def interlock(asked: Asked, now_ms: int) -> Refusal | None:
     """An open safety interlock forbids commands to the other devices of its room, but not to switch off."""
     if not asked.open_interlocks or asked.is_safe:
         return None
-    return Refusal("interlock_open", f"the safety interlock {asked.open_interlocks[0]} of the room is open")
+    return Refusal(
+        "interlock_open",
+        said("the safety interlock {device} of the room is open", device=asked.open_interlocks[0]),
+    )
 
 
 VETOES: tuple[Veto, ...] = (interlock,)

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from hub.commands.rules import Plain
 from hub.commands.storing import command_of, known_kinds
+from hub.wording import said
 
 Step: TypeAlias = tuple[str, str, Plain]
 """(kind, command, value)."""
@@ -55,17 +56,22 @@ def fault_of(kind_id: str, name: str, value: Plain) -> tuple[str, str]:
     """Says what is wrong with telling a kind of device this, and what to do; two empty texts if nothing."""
     kind = known_kinds().get(kind_id)
     if kind is None:
-        return f"there is no kind {kind_id!r}", "use an id of GET /api/v1/devices/facets"
+        return said("there is no kind {kind}", kind=repr(kind_id)), "use an id of GET /api/v1/devices/facets"
     names = ", ".join(each.name for each in kind.commands) or "none"
     told = command_of(kind_id, name)
     if told is None:
-        return f"a device of kind {kind_id} has no command {name!r}", f"use one of: {names}"
+        return (
+            said("a device of kind {kind} has no command {command}", kind=kind_id, command=repr(name)),
+            said("use one of {known}", known=names),
+        )
     if not told.accepts(value):
         if told.values is not None:
-            fix = "use one of: " + ", ".join(map(repr, told.values))
+            fix = said("use one of {known}", known=", ".join(map(repr, told.values)))
         elif told.low is not None or told.high is not None:
-            fix = f"use a number from {told.low:g} to {told.high:g}"
+            fix = said("use a number from {low} to {high}", low=f"{told.low:g}", high=f"{told.high:g}")
         else:
-            fix = f"use a value of datatype {told.datatype.name}"
-        return f"{name} of {kind_id} does not take {value!r}", fix
+            fix = said("use a value of datatype {datatype}", datatype=told.datatype.name)
+        return said(
+            "{command} of {kind} does not take {value}", command=name, kind=kind_id, value=repr(value)
+        ), fix
     return "", ""

@@ -13,6 +13,7 @@ from hub.commands.storing import Key, command_of, counts
 from hub.commands.tables import CommandGroup, CommandRow, Scene, Wanted
 from hub.database import insert_into
 from hub.errors import Conflict, NotFound
+from hub.wording import said
 
 FORGOTTEN_AT_ONCE = 5_000
 MAX_FAILURES_SHOWN = 100
@@ -149,8 +150,12 @@ async def cancel(session: AsyncSession, row: CommandRow, now_ms: int) -> Command
     )
     if taken_back.scalar_one_or_none() is None:
         await session.refresh(row)
-        raise Conflict(f"the command is {row.state}: only a queued one can be taken back", field="command_id",
-                       value=row.id, fix="send the opposite command")  # fmt: skip
+        raise Conflict(
+            said("the command is {state}: only a queued one can be taken back", state=row.state),
+            field="command_id",
+            value=row.id,
+            fix="send the opposite command",
+        )
     return await _reread(session, row.id)
 
 

@@ -48,6 +48,7 @@ from hub.settings import Settings
 from hub.web.access import permission, public
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/enrolment", tags=["enrolment"])
 
@@ -137,7 +138,7 @@ async def revoke_code(
     """Ends a code that was not used yet."""
     code = await service.find_code(session, code_id, who.schools("registry.claim"))
     if code is None:
-        raise NotFound(f"there is no code {code_id}", field="code_id", value=code_id,
+        raise NotFound(said('there is no code {code_id}', code_id=code_id), field="code_id", value=code_id,
                        fix="use an id of GET /api/v1/enrolment/codes")  # fmt: skip
     if code.used_ms is not None:
         raise Conflict("the code was used", field="code_id", value=code_id, fix="revoke the certificate")
@@ -163,7 +164,7 @@ async def enrol(wanted: EnrolIn, request: Request, session: Transaction, trail: 
         code = await service.use_code(session, await asyncio.to_thread(service.hash_of, typed.secret), now_ms)
     if code is None:
         what = "is mistyped" if typed is None else "is unknown, was used, or has ended"
-        raise Forbidden(f"the code {what}", field="code", value="(not shown)",
+        raise Forbidden(said('the code {what}', what=what), field="code", value="(not shown)",
                         fix="compare it, or ask for a new one")  # fmt: skip
     tries.take_back(address)
     revoked = await service.revoke_node(session, code.node, "enrolled anew", now_ms)
@@ -242,7 +243,7 @@ async def revoke(
     """Revokes a node's certificate and any other it holds; its session ends within seconds."""
     found = await service.find_certificate(session, serial, who.schools("registry.claim"))
     if found is None:
-        raise NotFound(f"there is no certificate {serial}", field="serial", value=serial,
+        raise NotFound(said('there is no certificate {serial}', serial=serial), field="serial", value=serial,
                        fix="use a serial of GET /api/v1/enrolment/certificates")  # fmt: skip
     if found.revoked_ms is not None:
         return RevokedOut(node=found.node, serials=[])

@@ -16,6 +16,7 @@ from hub.certificates.rules import DAY_MS
 from hub.enrolment.rules import NODE_DAYS, Crl
 from hub.enrolment.service import Issued
 from hub.errors import Invalid
+from hub.wording import said
 
 NodeKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 _SHORT_LIVED_MS = 600_000
@@ -142,4 +143,9 @@ def fingerprint_of(certificate: x509.Certificate) -> str:
 
 
 def _wrong(field: str, what: str, fix: str) -> Invalid:
-    return Invalid(f"{field} {what}", field=field, value="(PEM)" if field != "signature" else "…", fix=fix)
+    return Invalid(
+        said("{field} {what}", field=field, what=what),
+        field=field,
+        value="(PEM)" if field != "signature" else "…",
+        fix=fix,
+    )

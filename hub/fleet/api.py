@@ -39,6 +39,7 @@ from hub.organisation import service as organisation
 from hub.web.access import permission
 from hub.web.principal import PermissionName, Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1", tags=["agents"])
 
@@ -215,8 +216,12 @@ async def get_request(
     found = await service.find_request(session, request_id)
     scope = who.schools("agents.write")
     if found is None or not in_scope(_picture(request), (found.group_code, found.node), scope):
-        raise NotFound(f"there is no request {request_id}", field="request_id", value=request_id,
-                       fix="list the requests of its agent")  # fmt: skip
+        raise NotFound(
+            said("there is no request {request_id}", request_id=request_id),
+            field="request_id",
+            value=request_id,
+            fix="list the requests of its agent",
+        )
     return request_shown(found)
 
 
@@ -288,8 +293,12 @@ def _check_ids(key: Key) -> None:
 def _check_base(before: AgentConfiguration | None, base_version: int) -> None:
     newest = before.version if before else 0
     if base_version != newest:
-        raise Conflict(f"the newest version is {newest}", field="base_version", value=base_version,
-                       fix="read the configuration again and make the change in it")  # fmt: skip
+        raise Conflict(
+            said("the newest version is {newest}", newest=newest),
+            field="base_version",
+            value=base_version,
+            fix="read the configuration again and make the change in it",
+        )
 
 
 async def _noted(

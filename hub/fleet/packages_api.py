@@ -23,6 +23,7 @@ from hub.settings import Settings
 from hub.web.access import permission, public
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/packages", tags=["agents"])
 
@@ -82,8 +83,12 @@ async def add_package(who: Publisher, session: Transaction, trail: Trailing, req
         made = await asyncio.to_thread(_read, file, settings.fleet.keys, signature)
         made.note, made.by, made.created_ms = note, who.name, request.app.state.now_ms()
         if await service.find_package(session, made.version) is not None:
-            raise Conflict(f"there is a package {made.version} already", field="version",
-                           value=made.version, fix="give the new one a higher version")  # fmt: skip
+            raise Conflict(
+                said("there is a package {version} already", version=made.version),
+                field="version",
+                value=made.version,
+                fix="give the new one a higher version",
+            )
         session.add(made)
         await session.flush()
         after = {"sha256": made.sha256, "size": made.size}
@@ -130,7 +135,7 @@ async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
     async for part in request.stream():
         size += len(part)
         if size > MOST_BYTES + _OVERHEAD_BYTES:
-            raise TooLarge(f"a package has at most {MOST_BYTES // 2**20} MiB", field="file",
+            raise TooLarge(said("a package has at most {most} MiB", most=MOST_BYTES // 2**20), field="file",
                            value=f"{size} bytes", fix="leave wheels out that agents have")  # fmt: skip
         yield part
 

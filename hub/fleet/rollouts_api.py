@@ -18,6 +18,7 @@ from hub.live.picture import Picture
 from hub.organisation import service as organisation
 from hub.web.principal import Schools
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/rollouts", tags=["agents"])
 
@@ -72,8 +73,12 @@ async def abort(
     """Ends a roll-out: nobody else is asked, and who has not followed yet is wanted as before."""
     rollout, _ = await _found(session, rollout_id, who.schools("agents.write"))
     if rollout.state != "running":
-        raise Conflict(f"the roll-out is {rollout.state}", field="rollout_id", value=rollout_id,
-                       fix="begin another one")  # fmt: skip
+        raise Conflict(
+            said("the roll-out is {state}", state=rollout.state),
+            field="rollout_id",
+            value=rollout_id,
+            fix="begin another one",
+        )
     await service.end_rollout(session, rollout, "aborted", f"by {who.name}", request.app.state.now_ms())
     await trail.note("rollout.abort", f"rollout:{rollout.id}", unit=None)
     wake(request, session)
@@ -89,8 +94,12 @@ async def _targets(request: Request, session: Reading, target: Target, scope: Sc
     if target.nodes is not None:
         named = {(group, node) for group, _, node in (each.partition("/") for each in target.nodes)}
         if unknown := sorted("/".join(each) for each in named - mine):
-            raise NotFound(f"there is no agent {unknown[0]}", field="target.nodes", value=unknown[0],
-                           fix="list the agents to see what there is")  # fmt: skip
+            raise NotFound(
+                said("there is no agent {unknown}", unknown=unknown[0]),
+                field="target.nodes",
+                value=unknown[0],
+                fix="list the agents to see what there is",
+            )
         return sorted(named)
     assert target.unit is not None
     exists = await organisation.get_units(session, [target.unit])
@@ -118,8 +127,12 @@ async def _found(session: Reading, rollout_id: int, scope: Schools) -> tuple[Rol
     rollout = await session.get(Rollout, rollout_id)
     members = await service.members(session, rollout_id)
     if rollout is None or (scope is not None and any(each.group_code not in scope for each in members)):
-        raise NotFound(f"there is no roll-out {rollout_id}", field="rollout_id", value=rollout_id,
-                       fix="list the roll-outs to see what there is")  # fmt: skip
+        raise NotFound(
+            said("there is no roll-out {rollout_id}", rollout_id=rollout_id),
+            field="rollout_id",
+            value=rollout_id,
+            fix="list the roll-outs to see what there is",
+        )
     return rollout, members
 
 

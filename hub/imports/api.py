@@ -29,6 +29,7 @@ from hub.sheets import Column, Sheet, Values
 from hub.web.access import permission
 from hub.web.principal import PermissionName, Principal, Schools
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1", tags=["imports"])
 
@@ -65,14 +66,27 @@ Format = Annotated[Literal["csv", "xlsx"], Query()]
 async def list_kinds(who: Importer) -> list[KindOut]:
     """Lists the kinds of files with their columns, and which of them the asker may bring in."""
     kinds = [
-        KindOut(id=s.id, label=s.en, labels={"vi": s.vi, "en": s.en}, columns=_columns(s),
-                allowed=who.may(PERMISSIONS[s.id]))
+        KindOut(
+            id=s.id,
+            label=s.en,
+            labels={"vi": s.vi, "en": s.en},
+            columns=_columns(s),
+            allowed=who.may(PERMISSIONS[s.id]),
+        )
         for s in SHEETS.values()
     ]
     columns = [each for sheet in (SessionSheet, ClassSheet) for each in _columns(sheet)]
     labels = {"vi": "Gói OneRoster 1.2", "en": "OneRoster 1.2 bundle"}
-    return [*kinds, KindOut(id="oneroster", label=labels["en"], labels=labels, columns=columns,
-                            allowed=who.may(PERMISSIONS["oneroster"]))]
+    return [
+        *kinds,
+        KindOut(
+            id="oneroster",
+            label=labels["en"],
+            labels=labels,
+            columns=columns,
+            allowed=who.may(PERMISSIONS["oneroster"]),
+        ),
+    ]
 
 
 def _columns(sheet: Sheet | type[Sheet]) -> list[ColumnOut]:
@@ -185,13 +199,19 @@ async def apply_import(
     runner: Runner = request.app.state.imports
     if run.state != "checked":
         raise Conflict(
-            f"this import is {run.state}", field="state", value=run.state, fix="send the file again"
+            said("this import is {state}", state=run.state),
+            field="state",
+            value=run.state,
+            fix="send the file again",
         )
     if run.summary.get("errors"):
         errors = run.summary["errors"]
-        raise Conflict(f"{errors} rows have errors: a file is applied as a whole or not at all",
-                       field="errors", value=errors,
-                       fix="mend them in the file and send it again")  # fmt: skip
+        raise Conflict(
+            said("{errors} rows have errors: a file is applied as a whole or not at all", errors=errors),
+            field="errors",
+            value=errors,
+            fix="mend them in the file and send it again",
+        )
     scope = await _scope(who, PERMISSIONS[run.kind], run.unit_code, request)
     now = new_run(run.kind, run.unit_code, scope, run.file, run.stored, run.size, who, run.created_ms)
     # what the file may do is what its applier may, as of now
@@ -213,7 +233,10 @@ async def discard_import(
     run = await _mine(session, run_id, who)
     if run.state in ("applying", "applied") or (run.state == "reading" and run.holder):
         raise Conflict(
-            f"this import is {run.state}", field="state", value=run.state, fix="wait until it is checked"
+            said("this import is {state}", state=run.state),
+            field="state",
+            value=run.state,
+            fix="wait until it is checked",
         )
     run.state, run.finished_ms = "discarded", request.app.state.now_ms()
     await trail.note("import.discard", f"import:{run.id}", unit=run.unit_code, after={"file": run.file})
@@ -278,7 +301,10 @@ def _file(parts: AsyncIterator[bytes], name: str, ending: str) -> StreamingRespo
 def _sheet(kind: str) -> Sheet:
     if kind not in SHEETS:
         raise NotFound(
-            f"there is no sheet {kind}", field="kind", value=kind, fix=f"use one of {', '.join(SHEETS)}"
+            said("there is no sheet {kind}", kind=kind),
+            field="kind",
+            value=kind,
+            fix=said("use one of {known}", known=", ".join(SHEETS)),
         )
     return SHEETS[kind]
 
@@ -290,7 +316,10 @@ async def _mine(session: Reading, run_id: int, who: Principal) -> ImportRun:
 async def _scope(who: Principal, name: PermissionName, unit: str | None, request: Request) -> Schools:
     """Gives the units that are meant: all that the asker may, or those below a unit of theirs."""
     if not who.may(name):
-        raise Forbidden(f"{who.name} lacks the permission {name}", fix="ask an administrator for it")
+        raise Forbidden(
+            said("{name} lacks the permission {permission}", name=who.name, permission=name),
+            fix="ask an administrator for it",
+        )
     mine = who.schools(name)
     if unit is None:
         return mine
@@ -316,13 +345,21 @@ async def _upload(request: Request, path: Path) -> tuple[str, int]:
                               fix="send it as the multipart field file")  # fmt: skip
             size = upload.size or 0
             if size > MAX_FILE_BYTES:
-                raise Invalid(f"the file has {size >> 20} MB", field="file", value=upload.filename,
-                              fix="send at most 200 MB; divide the file")  # fmt: skip
+                raise Invalid(
+                    said("the file has {size} MB", size=size >> 20),
+                    field="file",
+                    value=upload.filename,
+                    fix="send at most 200 MB; divide the file",
+                )
             await asyncio.to_thread(_keep, upload, path)
             return Path(upload.filename or "file").name[:200], size
     except MultiPartException as wrong:
-        raise Invalid(f"the upload is damaged: {wrong.message}", field="file", value=None,
-                      fix="send the file again") from None  # fmt: skip
+        raise Invalid(
+            said("the upload is damaged: {message}", message=wrong.message),
+            field="file",
+            value=None,
+            fix="send the file again",
+        ) from None
 
 
 def _keep(upload: UploadFile, path: Path) -> None:

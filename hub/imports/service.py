@@ -13,6 +13,7 @@ from hub.errors import Conflict, NotFound
 from hub.imports.tables import ImportRow, ImportRun
 from hub.sheets import FileTrouble
 from hub.web.principal import Schools
+from hub.wording import said
 
 if TYPE_CHECKING:
     from hub.imports.carrying import Whole
@@ -33,7 +34,7 @@ async def find(session: AsyncSession, run_id: int, account_id: int | None, scope
     run = await session.get(ImportRun, run_id, populate_existing=True)
     mine = run is not None and account_id is not None and run.account_id == account_id
     if run is None or not (mine or scope is None):
-        raise NotFound(f"there is no import {run_id}", field="id", value=run_id,
+        raise NotFound(said('there is no import {run_id}', run_id=run_id), field="id", value=run_id,
                        fix="use an id of GET /api/v1/imports")  # fmt: skip
     return run
 
@@ -54,7 +55,10 @@ async def add(session: AsyncSession, run: ImportRun) -> ImportRun:
     """Queues an import; raises `Conflict` if too many wait."""
     waiting = select(func.count()).select_from(ImportRun).where(ImportRun.state.in_(WORKING))
     if (await session.scalar(waiting) or 0) >= MAX_WAITING:
-        raise Conflict(f"{MAX_WAITING} imports are waiting already", fix="try again when some are done")
+        raise Conflict(
+            said("{max_waiting} imports are waiting already", max_waiting=MAX_WAITING),
+            fix="try again when some are done",
+        )
     session.add(run)
     await session.flush()
     return run

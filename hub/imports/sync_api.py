@@ -29,6 +29,7 @@ from hub.imports.tables import SyncSource, SyncState
 from hub.web.access import permission
 from hub.web.principal import PermissionName, Principal, Schools
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/sync", tags=["sync"])
 
@@ -194,7 +195,7 @@ async def _within(who: Principal, unit: str | None, session: Reading, request: R
         return mine
     below: Schools = await request.app.state.subtree(session, unit)
     if (below is not None and not below) or (mine is not None and unit not in mine):
-        raise NotFound(f"there is no unit {unit}", field="unit", value=unit,
+        raise NotFound(said('there is no unit {unit}', unit=unit), field="unit", value=unit,
                        fix="use a code of GET /api/v1/organisation/units")  # fmt: skip
     return mine if below is None else below if mine is None else below & mine
 
@@ -203,8 +204,12 @@ async def _mine(session: Transaction, source_id: int, who: Principal) -> SyncSou
     source = await session.get(SyncSource, source_id)
     where = who.schools("sync.write")
     if source is None or (where is not None and source.unit_code not in where):
-        raise NotFound(f"there is no source {source_id}", field="id", value=source_id,
-                       fix="use an id of GET /api/v1/sync/sources")  # fmt: skip
+        raise NotFound(
+            said("there is no source {source_id}", source_id=source_id),
+            field="id",
+            value=source_id,
+            fix="use an id of GET /api/v1/sync/sources",
+        )
     return source
 
 
@@ -213,8 +218,15 @@ def _check_importer(who: Principal, kind: str, unit: str, *, known: bool = True)
     needed: tuple[PermissionName, ...] = ("sync.write", "imports.run", PERMISSIONS[kind])
     for name in needed:
         if not who.may(name):
-            raise Forbidden(f"{who.name} lacks the permission {name}, which importing {kind} needs",
-                            fix="ask an administrator for it")  # fmt: skip
+            raise Forbidden(
+                said(
+                    "{name} lacks the permission {permission}, which importing {kind} needs",
+                    name=who.name,
+                    permission=name,
+                    kind=kind,
+                ),
+                fix="ask an administrator for it",
+            )
     if not known or not all(who.may(name, unit) for name in needed):
         raise Invalid("there is no such unit, or it is not yours to import into", field="unit", value=unit,
                       fix="use a code of GET /api/v1/organisation/units")  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 from hub.errors import Conflict, Fault, Invalid
 from hub.organisation.rules import ChangeKind, PlacedFrom
 from hub.organisation.tree import ROOT_KIND, Tree, UnitFacts, faults
+from hub.wording import joined, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def outcome(tree: Tree, wanted: Wanted, rooms: Rooms) -> Outcome:
     made = _CHANGES[wanted.kind](tree, wanted, rooms)
     found = faults(tree.changed(made.units.values()), made.units)
     if found:
-        raise Invalid("; ".join(dict.fromkeys(fault.detail for fault in found)), faults=tuple(found[:20]))
+        raise Invalid(joined("; ", dict.fromkeys(fault.detail for fault in found)), faults=tuple(found[:20]))
     return made
 
 
@@ -127,8 +128,12 @@ def _rename(tree: Tree, wanted: Wanted, _rooms: Rooms) -> Outcome:
 def _move(tree: Tree, wanted: Wanted, _rooms: Rooms) -> Outcome:
     unit, parent = _unit(tree, wanted.unit, wanted.on), _given(wanted.parent, "parent")
     if unit.parent_on(wanted.on) == parent:
-        raise Invalid(f"{unit.code} belongs to {parent} already", field="parent", value=parent,
-                      fix="choose another parent or another day")  # fmt: skip
+        raise Invalid(
+            said("{code} belongs to {parent} already", code=unit.code, parent=parent),
+            field="parent",
+            value=parent,
+            fix="choose another parent or another day",
+        )
     return Outcome({unit.code: _placed(unit, parent, wanted.on)})
 
 
@@ -198,8 +203,14 @@ def _split(tree: Tree, wanted: Wanted, rooms: Rooms) -> Outcome:
     _refuse_strangers("rooms", wanted.rooms, _open(rooms, unit.code), codes)
     _refuse_strangers("children", wanted.children, tree.children(unit.code, wanted.on), codes)
     if unit.code not in codes and (left := [c for c in _open(rooms, unit.code) if c not in wanted.rooms]):
-        raise Invalid(f"{unit.code} ends, and nobody gets its rooms {', '.join(left[:10])}", field="rooms",
-                      value=left, fix="say for each of them into which part it goes")  # fmt: skip
+        raise Invalid(
+            said(
+                "{code} ends, and nobody gets its rooms {rooms}", code=unit.code, rooms=", ".join(left[:10])
+            ),
+            field="rooms",
+            value=left,
+            fix="say for each of them into which part it goes",
+        )
     taken = {code: {room.lower() for room in rooms.get(code, ())} for code in codes}
     for code, to in wanted.rooms.items():
         if to != unit.code:
@@ -215,7 +226,12 @@ _CHANGES = {
 
 def _given(value: str | None, name: str) -> str:
     if not value:
-        raise Invalid(f"{name} is missing", field=name, value=value, fix=f"say the {name}")
+        raise Invalid(
+            said("{name} is missing", name=name),
+            field=name,
+            value=value,
+            fix=said("say the {name}", name=name),
+        )
     return value
 
 
@@ -225,9 +241,13 @@ def _unit(tree: Tree, code: str | None, on: date, name: str = "unit") -> UnitFac
         raise Invalid("there is no such unit", field=name, value=code,
                       fix="use a code of GET /api/v1/organisation/units")  # fmt: skip
     if not unit.there_on(on):
-        time = f"it exists from {unit.valid_from} to {unit.valid_to or 'now on'}"
-        raise Invalid(f"{unit.code} is not there on {on}: {time}", field="on", value=str(on),
-                      fix="choose a day within its time")  # fmt: skip
+        time = said("it exists from {start} to {end}", start=unit.valid_from, end=unit.valid_to or "now on")
+        raise Invalid(
+            said("{code} is not there on {on}: {time}", code=unit.code, on=on, time=time),
+            field="on",
+            value=str(on),
+            fix="choose a day within its time",
+        )
     return unit
 
 
@@ -245,7 +265,7 @@ def _new(tree: Tree, part: Part, on: date) -> UnitFacts:
 def _named(unit: UnitFacts, name: str, on: date) -> UnitFacts:
     """The name that holds on the day holds until then, from then on the new one as long as the old would."""
     if name == unit.name_on(on):
-        raise Invalid(f"{unit.code} has this name already", field="name", value=name,
+        raise Invalid(said('{code} has this name already', code=unit.code), field="name", value=name,
                       fix="give another name or another day")  # fmt: skip
     begun = max((until for until, _ in unit.former if until <= on), default=unit.valid_from)
     former = dict(unit.former)
@@ -313,22 +333,31 @@ def _moved_room(school: str, code: str, to: str, taken: set[str]) -> RoomMove:
     """Keeps its code where it can; else the old school's code says whose it was."""
     new = code if code.lower() not in taken else f"{school}-{code}"[:64]
     if new.lower() in taken:
-        raise Conflict(f"{to} has a room {new} already", field="rooms", value=f"{school}/{code}",
-                       fix="give one of the two another code first")  # fmt: skip
+        raise Conflict(
+            said("{to} has a room {new} already", to=to, new=new),
+            field="rooms",
+            value=f"{school}/{code}",
+            fix="give one of the two another code first",
+        )
     taken.add(new.lower())
     return RoomMove(school, code, to, new)
 
 
 def _refuse_strangers(name: str, wanted: Mapping[str, str], own: list[str], parts: list[str]) -> None:
     found = [
-        Fault(name, key, "it is not of this unit on that day", f"use some of {', '.join(own[:10]) or '–'}")
+        Fault(
+            name,
+            key,
+            "it is not of this unit on that day",
+            said("use some of {known}", known=", ".join(own[:10]) or "–"),
+        )
         for key in wanted
         if key not in own
     ]
     found += [
-        Fault(name, to, "it is none of the parts", f"use one of {', '.join(parts)}")
+        Fault(name, to, "it is none of the parts", said("use one of {known}", known=", ".join(parts)))
         for to in dict.fromkeys(wanted.values())
         if to not in parts
     ]
     if found:
-        raise Invalid("; ".join(fault.detail for fault in found[:3]), faults=tuple(found[:20]))
+        raise Invalid(joined("; ", [fault.detail for fault in found[:3]]), faults=tuple(found[:20]))

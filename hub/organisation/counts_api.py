@@ -17,6 +17,7 @@ from hub.organisation.tree import ROOT_KIND, Tree
 from hub.web.access import permission
 from hub.web.principal import Principal
 from hub.web.requests import PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter()
 
@@ -68,15 +69,20 @@ async def put_counts(
     tree = await kept.current(session)
     must_see(who, "counts.write", tree, code)
     if tree.units[code].kind not in TEACHING_KINDS:
-        raise Invalid(f"{code} is no school", field="code", value=code, fix="give the counts of each school")
+        raise Invalid(
+            said("{code} is no school", code=code),
+            field="code",
+            value=code,
+            fix="give the counts of each school",
+        )
     values: dict[str, Any] = wanted.model_dump()
     stored = await session.get(Headcount, (code, wanted.as_of))
     before = None if stored is None else {name: getattr(stored, name) for name in values}
     await places.put_headcount(session, code, values, today(), request.app.state.now_ms())
     if before != values:
-        said = wanted.model_dump(mode="json")
+        counted = wanted.model_dump(mode="json")
         old = before and {**before, "as_of": str(wanted.as_of)}
-        await trail.note("counts.put", f"unit:{code}", unit=code, before=old, after=said)
+        await trail.note("counts.put", f"unit:{code}", unit=code, before=old, after=counted)
     heads = Heads(1, 1, wanted.pupils, wanted.pupils_with_id, wanted.teachers, wanted.teachers_with_record,
                   wanted.as_of, wanted.source)  # fmt: skip
     return _counts(tree, code, wanted.as_of, heads)

@@ -12,6 +12,7 @@ from hub.errors import Conflict, Fault, Invalid
 from hub.organisation.rules import Heads
 from hub.organisation.service import valid_on
 from hub.organisation.tables import Building, Headcount, Room, Site, search_text
+from hub.wording import joined, said
 
 Place = TypeVar("Place", Site, Building)
 _MANY = 500  # of codes: beyond it the database is asked for all
@@ -29,8 +30,12 @@ async def add_room(session: AsyncSession, school: str, code: str, values: Mappin
     """Adds a room; raises `Conflict` if its school has, or had, one of that code."""
     there = select(Room.code).where(Room.school_code == school, Room.called(code)).limit(1)
     if (known := await session.scalar(there)) is not None:
-        raise Conflict(f"{school} has, or had, a room {known}", field="code", value=code,
-                       fix="choose another code, or change that room")  # fmt: skip
+        raise Conflict(
+            said("{school} has, or had, a room {code}", school=school, code=known),
+            field="code",
+            value=code,
+            fix="choose another code, or change that room",
+        )
     room = Room(school_code=school, code=code, name="", type="", floor="", opening=[])
     session.add(room)
     await change_room(session, room, values)
@@ -43,8 +48,14 @@ async def change_room(session: AsyncSession, room: Room, values: Mapping[str, An
         code = values.get(column)
         if code is not None and await session.get(table, (room.school_code, code)) is None:
             name = column.removesuffix("_code")
-            raise Invalid(f"{room.school_code} has no {name} {code}", field=name, value=code,
-                          fix=f"use one of GET /api/v1/organisation/{name}s, or add it first")  # fmt: skip
+            raise Invalid(
+                said(
+                    "{school_code} has no {name} {code}", school_code=room.school_code, name=name, code=code
+                ),
+                field=name,
+                value=code,
+                fix=said("use one of GET /api/v1/organisation/{name}s, or add it first", name=name),
+            )
     for name, value in values.items():
         setattr(room, name, value)
     room.search = search_text(room.code, room.name)
@@ -77,15 +88,20 @@ async def put_headcount(
 ) -> None:
     """Stores what a school counted on a day, in place of what was stored for that day."""
     faults = [
-        Fault(part, counted[part], f"more than there are {whole}", f"at most {counted[whole]}")
+        Fault(
+            part,
+            counted[part],
+            said("more than there are {whole}", whole=whole),
+            said("at most {counted}", counted=counted[whole]),
+        )
         for part, whole in (("pupils_with_id", "pupils"), ("teachers_with_record", "teachers"))
         if counted[part] > counted[whole]
     ]
     if counted["as_of"] > today:
-        fix = f"use {today} or a day before"
+        fix = said("use {today} or a day before", today=today)
         faults.append(Fault("as_of", str(counted["as_of"]), "nobody has counted on that day yet", fix))
     if faults:
-        raise Invalid("; ".join(fault.detail for fault in faults), faults=tuple(faults))
+        raise Invalid(joined("; ", [fault.detail for fault in faults]), faults=tuple(faults))
     insert = insert_into(session, Headcount).values(unit_code=unit, changed_ms=now_ms, **counted)
     new = {name: insert.excluded[name] for name in (*counted, "changed_ms") if name != "as_of"}
     keys = [Headcount.unit_code, Headcount.as_of]

@@ -26,6 +26,7 @@ from hub.organisation.tables import Building, Room, Site
 from hub.web.access import permission
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter()
 
@@ -103,7 +104,12 @@ async def end_room(who: Writer, session: Transaction, trail: Trailing, school: s
     """Ends a room today; what was reported and recorded in it stays."""
     room = await _room(who, "rooms.write", session, school, code)
     if room.valid_to is not None and room.valid_to <= today():
-        raise Conflict(f"the room ended on {room.valid_to}", field="code", value=code, fix="leave it")
+        raise Conflict(
+            said("the room ended on {valid_to}", valid_to=room.valid_to),
+            field="code",
+            value=code,
+            fix="leave it",
+        )
     await places.change_room(session, room, {"valid_to": today()})
     await trail.note("room.end", _named(room), unit=school, after={"valid_to": str(today())})
 
@@ -205,7 +211,7 @@ def _values(wanted: RoomPatch) -> dict[str, Any]:
         for hours in wanted.opening:
             if hours.from_ >= hours.to:
                 raise Invalid("a room closes after it opens", field="opening", value=str(hours.to),
-                              fix=f"use a time after {hours.from_:%H:%M}")  # fmt: skip
+                              fix=said('use a time after {start}', start=f'{hours.from_:%H:%M}'))  # fmt: skip
         values["opening"] = [
             {"days": sorted(set(o.days)), "from": f"{o.from_:%H:%M}", "to": f"{o.to:%H:%M}"}
             for o in wanted.opening
@@ -252,8 +258,12 @@ async def _change(
     in_reach = allowed is None or wanted.school in allowed
     place = await session.get(table, (wanted.school, wanted.code)) if in_reach else None
     if place is None:
-        raise NotFound(f"there is no such {table.__tablename__}", field="code", value=wanted.code,
-                       fix="use a code of the list of the school")  # fmt: skip
+        raise NotFound(
+            said("there is no such {tablename}", tablename=table.__tablename__),
+            field="code",
+            value=wanted.code,
+            fix="use a code of the list of the school",
+        )
     await _set(session, place, wanted)
     await trail.note(f"{table.__tablename__}.change", _named(place), unit=wanted.school, after=_said(wanted))
     return place
@@ -263,7 +273,12 @@ async def _set(session: AsyncSession, place: Any, wanted: SiteIn | BuildingIn) -
     values = wanted.model_dump(exclude_unset=True, exclude={"school", "code"})
     site = values.get("site")
     if site is not None and await session.get(Site, (wanted.school, site)) is None:
-        raise Invalid(f"{wanted.school} has no site {site}", field="site", value=site, fix="add it first")
+        raise Invalid(
+            said("{school} has no site {site}", school=wanted.school, site=site),
+            field="site",
+            value=site,
+            fix="add it first",
+        )
     for name, value in values.items():
         setattr(place, COLUMNS.get(name, name), "" if value is None and name != "floors" else value)
     await session.flush()

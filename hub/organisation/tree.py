@@ -7,6 +7,7 @@ from datetime import date
 
 from hub.errors import Fault
 from hub.organisation.rules import LONG_AGO, TEACHING_KINDS, PlacedFrom
+from hub.wording import said
 
 OPEN = date.max
 ROOT_KIND = "department"
@@ -116,24 +117,50 @@ def faults(tree: Tree, codes: Collection[str]) -> list[Fault]:
 def _faults_of_life(unit: UnitFacts) -> list[Fault]:
     found = []
     if unit.valid_from >= unit.end:
-        found.append(Fault("on", str(unit.end), f"{unit.code} begins only on {unit.valid_from}",
-                           "choose a later day"))  # fmt: skip
+        found.append(
+            Fault(
+                "on",
+                str(unit.end),
+                said("{code} begins only on {valid_from}", code=unit.code, valid_from=unit.valid_from),
+                "choose a later day",
+            )
+        )
     if unit.kind == ROOT_KIND and unit.placed:
-        found.append(Fault("parent", unit.placed[0].parent, f"{unit.code} is the department: the root",
-                           "leave the parent out"))  # fmt: skip
+        found.append(
+            Fault(
+                "parent",
+                unit.placed[0].parent,
+                said("{code} is the department: the root", code=unit.code),
+                "leave the parent out",
+            )
+        )
     before = LONG_AGO
     for placed in unit.placed:
         end = placed.valid_to or OPEN
         if placed.valid_from < before or placed.valid_from >= end:
-            found.append(Fault("on", str(placed.valid_from), f"{unit.code} would belong to two units at once",
-                               f"choose a day from {before}"))  # fmt: skip
+            found.append(
+                Fault(
+                    "on",
+                    str(placed.valid_from),
+                    said("{code} would belong to two units at once", code=unit.code),
+                    said("choose a day from {before}", before=before),
+                )
+            )
         if placed.valid_from < unit.valid_from or end > unit.end:
             found.append(
                 Fault(
                     "on",
                     str(placed.valid_from),
-                    f"{unit.code} exists from {unit.valid_from} to {unit.valid_to or 'now on'} and would"
-                    f" belong to {placed.parent} from {placed.valid_from} to {placed.valid_to or 'now on'}",
+                    said(
+                        "{code} exists from {valid_from} to {valid_to}"
+                        " and would belong to {parent} from {placed_from} to {placed_to}",
+                        code=unit.code,
+                        valid_from=unit.valid_from,
+                        valid_to=unit.valid_to or "now on",
+                        parent=placed.parent,
+                        placed_from=placed.valid_from,
+                        placed_to=placed.valid_to or "now on",
+                    ),
                     "choose a day within its time, or undo the later change first",
                 )
             )
@@ -147,18 +174,48 @@ def _faults_of_parent(tree: Tree, unit: UnitFacts, placed: PlacedFrom) -> list[F
         return [Fault("parent", placed.parent, "there is no such unit",
                       "use a code of GET /api/v1/organisation/units")]  # fmt: skip
     if parent.kind in TEACHING_KINDS:
-        return [Fault("parent", parent.code, f"a {parent.kind} has no units below it",
+        return [Fault("parent", parent.code, said('a {kind} has no units below it', kind=parent.kind),
                       "choose a department, district, office or commune")]  # fmt: skip
     end = placed.valid_to or OPEN
     if parent.valid_from > placed.valid_from:
-        detail = f"{parent.code} begins on {parent.valid_from}, {unit.code} would belong to it before"
-        return [Fault("on", str(placed.valid_from), detail, f"choose {parent.valid_from} or later")]
+        detail = said(
+            "{code} begins on {valid_from}, {below} would belong to it before",
+            code=parent.code,
+            valid_from=parent.valid_from,
+            below=unit.code,
+        )
+        return [
+            Fault(
+                "on",
+                str(placed.valid_from),
+                detail,
+                said("choose {valid_from} or later", valid_from=parent.valid_from),
+            )
+        ]
     if parent.end < end:
-        detail = f"{parent.code} ends on {parent.end}, before {unit.code} that belongs to it"
-        return [Fault("unit", unit.code, detail, f"move or end {unit.code} on {parent.end} at the latest")]
+        detail = said(
+            "{code} ends on {end}, before {below} that belongs to it",
+            code=parent.code,
+            end=parent.end,
+            below=unit.code,
+        )
+        return [
+            Fault(
+                "unit",
+                unit.code,
+                detail,
+                said("move or end {code} on {end} at the latest", code=unit.code, end=parent.end),
+            )
+        ]
     if _reaches(tree, placed.parent, unit.code, placed.valid_from, end):
-        return [Fault("parent", placed.parent, f"{placed.parent} belongs to {unit.code} itself at that time",
-                      f"choose a parent that is not below {unit.code}")]  # fmt: skip
+        return [
+            Fault(
+                "parent",
+                placed.parent,
+                said("{parent} belongs to {code} itself at that time", parent=placed.parent, code=unit.code),
+                said("choose a parent that is not below {code}", code=unit.code),
+            )
+        ]
     return []
 
 

@@ -28,6 +28,7 @@ from hub.web.access import permission, require_school
 from hub.web.moments import Instant
 from hub.web.principal import Principal
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1", tags=["registry"])
 
@@ -60,11 +61,18 @@ async def claim_node(
         require_school(who, "registry.claim", before.school)
         if before.school == group:
             raise Conflict(
-                f"the node is {group}'s own", field="school", value=wanted.school, fix=f"use {group}"
+                said("the node is {group}'s own", group=group),
+                field="school",
+                value=wanted.school,
+                fix=said("use {group}", group=group),
             )
     if not await service.claim_node(session, group, node, Claim(wanted.school, wanted.room)):
-        raise NotFound(f"no node {node} of group {group} was ever heard", field="node", value=node,
-                       fix="use a node of GET /api/v1/nodes")  # fmt: skip
+        raise NotFound(
+            said("no node {node} of group {group} was ever heard", node=node, group=group),
+            field="node",
+            value=node,
+            fix="use a node of GET /api/v1/nodes",
+        )
     if wanted.room != "-":
         await organisation.record_rooms(session, [RoomSeen(wanted.school, wanted.room)])
     events: Events = request.app.state.events

@@ -29,6 +29,7 @@ from hub.telemetry.tiers import Tier, step_start
 from hub.web.access import permission, require_school
 from hub.web.moments import duration_ms, moment_ms, range_ms
 from hub.web.principal import Principal
+from hub.wording import said
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ async def metric_history(
         for field, given in (("step", step), ("aggregate", aggregate), ("cursor", cursor)):
             if given is not None:
                 raise Invalid("a chart has the steps that the hub chooses", field=field, value=given,
-                              fix=f"leave {field} out, or points")  # fmt: skip
+                              fix=said('leave {field} out, or points', field=field))  # fmt: skip
         return await _chart(history, key, name, unit, start_ms, end_ms, points)
     step_ms = duration_ms(step, "step") if step is not None else None
     if aggregate is not None and step_ms is None:
@@ -121,7 +122,7 @@ def _unit(request: Request, who: Principal, key: Key, name: str, place: str = ""
     if name not in document["metrics"]:
         known = ", ".join(sorted(document["metrics"])) or "none"
         raise NotFound("the device has no such metric", field=f"{place}metric" if place else "name",
-                       value=name, fix=f"its metrics are: {known}")  # fmt: skip
+                       value=name, fix=said('its metrics are: {known}', known=known))  # fmt: skip
     unit: str | None = document["metrics"][name].get("unit")
     return unit
 
@@ -165,8 +166,14 @@ async def query_many(
     start_ms, end_ms = range_ms(str(asked.start), end, request.app.state.now_ms())
     steps = -(-(end_ms - start_ms) // step_ms) + 1
     if steps > MAX_POINTS:
-        raise Invalid("these are too many steps", field="step", value=asked.step,
-                      fix=f"ask for at most {MAX_POINTS} steps: longer ones or a shorter range")  # fmt: skip
+        raise Invalid(
+            "these are too many steps",
+            field="step",
+            value=asked.step,
+            fix=said(
+                "ask for at most {max_points} steps: longer ones or a shorter range", max_points=MAX_POINTS
+            ),
+        )
     some = asked.series[asked.cursor : asked.cursor + max(1, POINTS_A_PAGE // steps)]
     units = [
         _unit(request, who, (each.group, each.node, each.device), each.metric, f"series[{at}].")

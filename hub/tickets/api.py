@@ -32,6 +32,7 @@ from hub.tickets.tables import Ticket
 from hub.web.access import permission, require_school
 from hub.web.principal import Principal, Schools
 from hub.web.requests import Page, PageQuery, Reading, Transaction
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"])
 
@@ -178,8 +179,14 @@ async def assign(
     ticket = await _locked(session, who, ticket_id)
     people = await places.assignable(session, ticket.unit_code, WRITING_ROLES, today(), to.assignee)
     if not people:
-        raise Invalid("this account cannot have tickets of this unit", field="assignee", value=to.assignee,
-                      fix=f"use an id of GET /api/v1/tickets/assignable?unit={ticket.unit_code}")  # fmt: skip
+        raise Invalid(
+            "this account cannot have tickets of this unit",
+            field="assignee",
+            value=to.assignee,
+            fix=said(
+                "use an id of GET /api/v1/tickets/assignable?unit={unit_code}", unit_code=ticket.unit_code
+            ),
+        )
     text = f"{people[0].name}: {to.text}" if to.text else people[0].name
     return await _take(request, session, trail, who, ticket, Step.ASSIGN, text, to.assignee)
 

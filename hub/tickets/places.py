@@ -15,6 +15,7 @@ from hub.organisation.tables import Placement, Room, Unit
 from hub.registry.tables import Device, Node
 from hub.tickets.schemas import Assignable, DeviceName, TicketIn
 from hub.web.principal import Schools
+from hub.wording import said
 
 MAX_PEOPLE = 500
 ROOT_KIND = "department"
@@ -63,7 +64,12 @@ async def locate(session: AsyncSession, wanted: TicketIn, units: Schools, today:
         )
         room = await session.scalar(there.order_by(Room.code != wanted.room).limit(1))
         if room is None:
-            raise _missing("room", wanted.room, f"room of {unit}", "GET /api/v1/organisation/rooms?school=")
+            raise _missing(
+                "room",
+                wanted.room,
+                said("room of {unit}", unit=unit),
+                "GET /api/v1/organisation/rooms?school=",
+            )
     return Place(unit, name, room or None, device, wanted.asset_id)
 
 
@@ -131,7 +137,9 @@ def _within(unit: str, units: Schools) -> bool:
 
 def _agreed(unit: str | None, found: str, field: str) -> str:
     if unit not in (None, found):
-        raise Invalid(f"this is not in {unit}", field=field, value=found, fix="leave the unit out")
+        raise Invalid(
+            said("this is not in {unit}", unit=unit), field=field, value=found, fix="leave the unit out"
+        )
     return found
 
 
@@ -140,4 +148,9 @@ def _until(table: type[Unit] | type[Room] | type[Placement], today: date) -> Col
 
 
 def _missing(field: str, value: object, what: str, listed: str) -> Invalid:
-    return Invalid(f"there is no such {what}", field=field, value=value, fix=f"use one of {listed}")
+    return Invalid(
+        said("there is no such {what}", what=what),
+        field=field,
+        value=value,
+        fix=said("use one of {listed}", listed=listed),
+    )

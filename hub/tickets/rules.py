@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 
 from hub.errors import Conflict
+from hub.wording import said
 
 LOCAL = timezone(timedelta(hours=7))  # Asia/Ho_Chi_Minh, which knows no summer time
 END_OF_WORK = time(17)
@@ -90,8 +91,12 @@ def state_after(step: Step, state: State, *, assigned: bool) -> State:
     """Gives the state after a step; raises `Conflict` for one that this state does not allow."""
     if state not in _FROM[step]:
         allowed = ", ".join(each for each in Step if state in _FROM[each])
-        raise Conflict(f"a ticket that is {state} cannot be done this: {step}", field="state", value=state,
-                       fix=f"reload the ticket; now it allows {allowed}")  # fmt: skip
+        raise Conflict(
+            said("a ticket that is {state} cannot be done this: {step}", state=state, step=step),
+            field="state",
+            value=state,
+            fix=said("reload the ticket; now it allows {allowed}", allowed=allowed),
+        )
     if step is Step.REOPEN:
         return State.ASSIGNED if assigned else State.OPEN
     return _TO.get(step, state)

@@ -18,6 +18,7 @@ from hub.traffic.rules import Question
 from hub.traffic.stream import Traffic
 from hub.web.access import permission, require_school
 from hub.web.principal import Principal, Schools
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/traffic", tags=["traffic"])
 
@@ -48,7 +49,10 @@ async def traffic_stream(
         require_school(who, "traffic.read", school)
     traffic: Traffic = request.app.state.traffic
     if len(traffic) >= MOST_LISTENERS:
-        raise Unavailable(f"{MOST_LISTENERS} screens look at traffic already", fix="close one, or wait")
+        raise Unavailable(
+            said("{most} screens look at traffic already", most=MOST_LISTENERS),
+            fix="close one, or wait",
+        )
     question = Question(school, group, node, device, metric)
     frames = _frames(request, traffic, question, schools)
     return StreamingResponse(frames, media_type="text/event-stream", headers=HEADERS)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode
 
+from hub.wording import said
+
 MAX_VIEWS = 50
 """Views one person can have."""
 
@@ -41,8 +43,12 @@ def view_name(text: str) -> str:
     """
     name = unicodedata.normalize("NFC", " ".join(text.split()))
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not _plain(name):
-        raise ViewError("name", text, f"a view's name has 1 to {MAX_NAME_CHARACTERS} characters",
-                        "choose a shorter name of letters, digits and spaces")  # fmt: skip
+        raise ViewError(
+            "name",
+            text,
+            said("a view's name has 1 to {most} characters", most=MAX_NAME_CHARACTERS),
+            "choose a shorter name of letters, digits and spaces",
+        )
     return name
 
 
@@ -53,10 +59,16 @@ def view_query(page: str, text: str) -> str:
     """
     known = PAGES.get(page)
     if known is None:
-        raise ViewError("page", page, "this page has no views", f"use {', '.join(sorted(PAGES))}")
+        raise ViewError(
+            "page", page, "this page has no views", said("use {known}", known=", ".join(sorted(PAGES)))
+        )
     if len(text) > MAX_QUERY_CHARACTERS or not _plain(text):
-        raise ViewError("query", text, f"a query has at most {MAX_QUERY_CHARACTERS} characters",
-                        "leave out what the view does not need")  # fmt: skip
+        raise ViewError(
+            "query",
+            text,
+            said("a query has at most {most} characters", most=MAX_QUERY_CHARACTERS),
+            "leave out what the view does not need",
+        )
     try:
         pairs = parse_qsl(text.removeprefix("?"), strict_parsing=bool(text.removeprefix("?")))
     except ValueError:
@@ -64,8 +76,8 @@ def view_query(page: str, text: str) -> str:
                         "send one such as kind=projector&presence=dead") from None  # fmt: skip
     names = [name for name, _ in pairs]
     if unknown := sorted({name for name in names if name not in known}):
-        raise ViewError("query", ", ".join(unknown), f"the page {page} has no such filter",
-                        f"use {', '.join(sorted(known))}")  # fmt: skip
+        raise ViewError("query", ", ".join(unknown), said("the page {page} has no such filter", page=page),
+                        said("use {known}", known=", ".join(sorted(known))))  # fmt: skip
     if len(set(names)) != len(names):
         raise ViewError("query", text, "a filter is there twice", "send each filter once")
     if not all(_plain(value) for _, value in pairs):

@@ -7,6 +7,7 @@ from hub.database import insert_into
 from hub.errors import Conflict, NotFound
 from hub.views.rules import MAX_VIEWS
 from hub.views.tables import SavedView
+from hub.wording import said
 
 
 async def views_of(session: AsyncSession, account_id: int) -> list[SavedView]:
@@ -21,8 +22,12 @@ async def save_view(
     """Keeps a view; one of the same name is replaced. Raises `Conflict` when there are too many."""
     others = select(func.count()).where(SavedView.account_id == account_id, SavedView.name != name)
     if (await session.execute(others)).scalar_one() >= MAX_VIEWS:
-        raise Conflict(f"there are {MAX_VIEWS} saved views already", field="name", value=name,
-                       fix="delete one that is no longer needed")  # fmt: skip
+        raise Conflict(
+            said("there are {max_views} saved views already", max_views=MAX_VIEWS),
+            field="name",
+            value=name,
+            fix="delete one that is no longer needed",
+        )
     row = {"account_id": account_id, "name": name, "page": page, "query": query, "changed_ms": now_ms}
     insert = insert_into(session, SavedView).values(row)
     changed = {column: insert.excluded[column] for column in ("page", "query", "changed_ms")}

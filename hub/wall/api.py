@@ -12,6 +12,7 @@ from hub.errors import NotFound
 from hub.wall.service import Walls
 from hub.web.access import permission
 from hub.web.principal import Principal
+from hub.wording import said
 
 router = APIRouter(prefix="/api/v1/wall", tags=["wall"])
 
@@ -25,7 +26,9 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 def walls_of(request: Request, wall: str) -> Walls:
     """Gives the web role's walls; raises `NotFound` for a wall that is not configured."""
     if wall not in WALLS:
-        raise NotFound("there is no such wall", field="wall", value=wall, fix=f"use {', '.join(WALLS)}")
+        raise NotFound(
+            "there is no such wall", field="wall", value=wall, fix=said("use {known}", known=", ".join(WALLS))
+        )
     walls: Walls = request.app.state.walls
     return walls
 

@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection, Request
 
 from hub.errors import CrossSite, Forbidden, PasswordChangeRequired, Unauthenticated
 from hub.web.principal import PERMISSIONS, PermissionName, Principal
+from hub.wording import said
 
 Authenticate: TypeAlias = Callable[[HTTPConnection], Awaitable[tuple[Principal, bool] | None]]
 """Finds who asks, and whether a cookie said so (which a foreign page could have made the browser send)."""
@@ -47,7 +48,8 @@ class permission:  # noqa: N801 - reads as the declaration it is
             )
         if not principal.may(self.name):
             raise Forbidden(
-                f"{principal.name} lacks the permission {self.name}", fix="ask an administrator for it"
+                said("{name} lacks the permission {permission}", name=principal.name, permission=self.name),
+                fix="ask an administrator for it",
             )
         return principal
 
@@ -73,8 +75,15 @@ def require_school(principal: Principal, name: PermissionName, school: str | Non
     """Raises `Forbidden` unless the permission reaches this school; None is a node of no known school."""
     schools = principal.schools(name)
     if schools is not None and (school is None or school not in schools):
-        raise Forbidden(f"{principal.name} has {name} elsewhere, not in {school or 'unclaimed nodes'}",
-                        fix="ask an administrator for a role in that school")  # fmt: skip
+        raise Forbidden(
+            said(
+                "{name} has {permission} elsewhere, not in {school}",
+                name=principal.name,
+                permission=name,
+                school=school or "unclaimed nodes",
+            ),
+            fix="ask an administrator for a role in that school",
+        )
 
 
 def refuse_cross_site(request: HTTPConnection, *, custom_header: bool) -> None:

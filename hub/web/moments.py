@@ -10,6 +10,7 @@ from fastapi import Query
 from pydantic import BeforeValidator
 
 from hub.errors import Invalid
+from hub.wording import said
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -33,7 +34,9 @@ def moment_ms(text: str, field: str) -> int:
     try:
         return read_moment(text)
     except ValueError:
-        raise Invalid("this is not a moment", field=field, value=text, fix=f"write {_FORMS}") from None
+        raise Invalid(
+            "this is not a moment", field=field, value=text, fix=said("write {forms}", forms=_FORMS)
+        ) from None
 
 
 def _instant(value: object) -> object:
@@ -42,7 +45,7 @@ def _instant(value: object) -> object:
     try:
         return read_moment(value)
     except ValueError:
-        raise ValueError(f"this is not a moment; write {_FORMS}") from None
+        raise ValueError(said("this is not a moment; write {forms}", forms=_FORMS)) from None
 
 
 Instant = Annotated[int | None, BeforeValidator(_instant), Query(ge=0, le=10**15, description=_FORMS)]

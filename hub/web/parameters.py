@@ -8,6 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from hub.errors import Fault, Invalid
+from hub.wording import said
 
 API = "/api/"
 
@@ -40,10 +41,15 @@ async def only_declared(request: Request) -> None:
         if name not in known
     )
     if faults:
-        raise Invalid(f"{', '.join(fault.field for fault in faults)}: no such query parameter", faults=faults)
+        raise Invalid(
+            said("{fields}: no such query parameter", fields=", ".join(fault.field for fault in faults)),
+            faults=faults,
+        )
 
 
 def _fix(name: str, known: list[str]) -> str:
     if near := difflib.get_close_matches(name.lower(), known, n=2):
-        return f"write {' or '.join(near)}"
-    return f"leave it out; known are {', '.join(known)}" if known else "leave it out; there are none here"
+        return said("write {near}", near=" / ".join(near))
+    if known:
+        return said("leave it out; known are {known}", known=", ".join(known))
+    return "leave it out; there are none here"

@@ -18,6 +18,7 @@ from hub.advice import told, wanted
 from hub.errors import Fault, Invalid, NotFound, Problem, Unavailable
 from hub.web.parameters import declared
 from hub.web.policy import HEADERS
+from hub.wording import ENGLISH, accepted, in_language, said
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +39,26 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def document(problem: Problem, path: str) -> dict[str, object]:
-    """Builds the problem document: the first fault stands at the top, all of them in `errors`."""
+def document(problem: Problem, path: str, language: str = ENGLISH) -> dict[str, object]:
+    """Builds the problem document: the first fault stands at the top, all of them in `errors`.
+
+    `type`, `field` and `value` are the same in every language; title, detail and fix are words.
+    """
+
+    def words(text: str) -> str:
+        return in_language(text, language)
+
     body: dict[str, object] = {
         "type": f"/problems/{problem.kind}",
-        "title": problem.title,
+        "title": words(problem.title),
         "status": problem.status,
-        "detail": problem.detail or problem.title,
+        "detail": words(problem.detail or problem.title),
         "instance": path,
     }
     if problem.fix:
-        body["fix"] = problem.fix
+        body["fix"] = words(problem.fix)
     faults = [
-        {"field": f.field, "value": shown(f.field, f.value), "detail": f.detail, "fix": f.fix}
+        {"field": f.field, "value": shown(f.field, f.value), "detail": words(f.detail), "fix": words(f.fix)}
         for f in problem.faults
     ]
     if faults:
@@ -72,15 +80,21 @@ def shown(field: str, value: object) -> object:
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
-def response(problem: Problem, path: str) -> Response:
-    """Renders a problem."""
-    content = document(problem, path)
-    return JSONResponse(content, problem.status, problem.headers, media_type=MEDIA_TYPE)
+def response(problem: Problem, path: str, language: str = ENGLISH) -> Response:
+    """Renders a problem in a language."""
+    content = document(problem, path, language)
+    headers = {"Content-Language": language, "Vary": "Accept-Language"} | problem.headers
+    return JSONResponse(content, problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def answer(problem: Problem, request: Request) -> Response:
+    """Renders a problem in the language that the request accepts; without one, in English."""
+    return response(problem, request.url.path, accepted(request.headers.get("accept-language", "")))
 
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return response(error, request.url.path)
+    return answer(error, request)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -95,30 +109,37 @@ async def _invalid(request: Request, error: Exception) -> Response:
         else:
             own = bounds.get(place[0], ()) if place and where in {"query", "path"} else ()
             faults.append(_fault(found, ".".join(place) or where, where, own))
-    count = "1 value" if len(faults) == 1 else f"{len(faults)} values"
-    verb = "is" if len(faults) == 1 else "are"
-    return response(Invalid(f"{count} in the request {verb} wrong", faults=tuple(faults)), request.url.path)
+    summary = "1 value in the request is wrong"
+    if len(faults) != 1:
+        summary = said("{count} values in the request are wrong", count=len(faults))
+    return answer(Invalid(summary, faults=tuple(faults)), request)
 
 
 def _fault(found: Mapping[str, Any], field: str, where: str, bounds: Sequence[object]) -> Fault:
     if found["type"] == "missing":
-        return Fault(field, None, "it is missing", f"send {field} in the {where}")
+        return Fault(
+            field, None, "it is missing", said("send {field} in the {where}", field=field, where=where)
+        )
     if found["type"] == "extra_forbidden":
-        return Fault(field, found["input"], "there is no such field here", f"leave {field} out")
-    detail = told(str(found["msg"]))
+        return Fault(
+            field, found["input"], "there is no such field here", said("leave {field} out", field=field)
+        )
+    detail = told(found)
     advice = wanted(found, bounds)
-    return Fault(field, found["input"], detail, f"send {advice}" if advice else f"send a value that {detail}")
+    fix = (
+        said("send {wanted}", wanted=advice) if advice else said("send a value that {detail}", detail=detail)
+    )
+    return Fault(field, found["input"], detail, fix)
 
 
 def _wrong_body(request: Request, found: Mapping[str, Any], body: object) -> Fault:
     """Says what is wrong with a body as a whole, and never shows it: it may hold a secret."""
     content_type = request.headers.get("content-type")
     if found["type"] == "json_invalid":
-        reason = f"{found['ctx']['error']}, at character {found['loc'][-1]}"
+        context, place = found["ctx"]["error"], found["loc"][-1]
+        reason = said("it is not JSON: {error}, at character {place}", error=context, place=place)
         size = f"({len(body)} characters)" if isinstance(body, str) else None
-        return Fault(
-            "body", size, f"it is not JSON: {reason}", 'send a JSON object, such as {"name": "value"}'
-        )
+        return Fault("body", size, reason, 'send a JSON object, such as {"name": "value"}')
     if body is not None and "json" not in (content_type or ""):
         fix = "send Content-Type: application/json"
         return Fault("Content-Type", content_type, "the body is not said to be JSON", fix)
@@ -133,10 +154,9 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == 404:
-        return response(
-            NotFound(f"{path} is not an address of this hub", fix="see /api/v1/openapi.json"), path
-        )
-    return response(of_status(error.status_code, request.method, error.headers or {}, error.detail), path)
+        nowhere = said("{path} is not an address of this hub", path=path)
+        return answer(NotFound(nowhere, fix="see /api/v1/openapi.json"), request)
+    return answer(of_status(error.status_code, request.method, error.headers or {}, error.detail), request)
 
 
 def of_status(status: int, method: str, headers: Mapping[str, str], detail: str = "") -> Problem:
@@ -146,8 +166,10 @@ def of_status(status: int, method: str, headers: Mapping[str, str], detail: str 
     problem.title = HTTPStatus(status).phrase
     problem.kind = problem.title.lower().replace(" ", "-")
     if status == 405:
-        problem.detail = f"{method} is not possible here"
-        problem.fix = f"use {headers['Allow']}" if "Allow" in headers else "see /api/v1/openapi.json"
+        problem.detail = said("{method} is not possible here", method=method)
+        problem.fix = "see /api/v1/openapi.json"
+        if "Allow" in headers:
+            problem.fix = said("use {allowed}", allowed=headers["Allow"])
     if status == 413:
         problem.detail, problem.fix = "the request is too large", "send less at a time"
     return problem
@@ -156,7 +178,7 @@ def of_status(status: int, method: str, headers: Mapping[str, str], detail: str 
 async def _database_away(request: Request, error: Exception) -> Response:
     log.warning("the database did not answer: %s", error)
     problem = Unavailable("the database did not answer", fix="try again", headers={"Retry-After": "5"})
-    return response(problem, request.url.path)
+    return answer(problem, request)
 
 
 async def _too_large(request: Request, error: Exception) -> Response:
@@ -166,7 +188,6 @@ async def _too_large(request: Request, error: Exception) -> Response:
         and getattr(getattr(error, "orig", None), "sqlstate", "") != "22003"
     ):
         raise error
-    path = request.url.path
     for given, problem in ((request.path_params, NotFound), (request.query_params, Invalid)):
         for field, value in given.items():
             if re.fullmatch(r"-?\d+", str(value)) and abs(int(str(value)[:40])) >= _LARGEST:
@@ -174,8 +195,8 @@ async def _too_large(request: Request, error: Exception) -> Response:
                     "there is nothing of this number" if problem is NotFound else "the number is too large"
                 )
                 fix = "use a number that a list of the hub gives"
-                return response(problem(detail, field=field, value=str(value), fix=fix), path)
-    return response(Invalid("a number in the request is too large", fix="send a smaller one"), path)
+                return answer(problem(detail, field=field, value=str(value), fix=fix), request)
+    return answer(Invalid("a number in the request is too large", fix="send a smaller one"), request)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
@@ -183,4 +204,4 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
     fix = "tell the operators the time and the address; the log has the reason"
     problem = Problem("an unexpected error; it is in the hub's log", fix=fix, headers=HEADERS)
-    return response(problem, request.url.path)
+    return answer(problem, request)

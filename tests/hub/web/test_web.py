@@ -92,6 +92,18 @@ async def test_a_wrong_parameter_is_told_with_its_fix(
     assert (problem["field"], problem["value"], problem["fix"]) == (field, value, fix)
 
 
+async def test_problems_speak_the_language_that_is_asked_for(client: httpx.AsyncClient) -> None:
+    asked = "/api/v1/organisation/units?limit=0"
+    english = await client.get(asked, headers=ADMIN)
+    vietnamese = await client.get(asked, headers=ADMIN | {"Accept-Language": "vi"})
+    assert (english.headers["content-language"], vietnamese.headers["content-language"]) == ("en", "vi")
+    assert vietnamese.json()["detail"] == "Có 1 giá trị chưa đúng"
+    assert vietnamese.json()["fix"] == "hãy nhập một số từ 1 đến 1000"
+    assert {name for name, value in english.json().items() if vietnamese.json()[name] == value} == {
+        "type", "status", "instance", "field", "value",
+    }  # fmt: skip
+
+
 async def test_two_unknown_parameters_are_both_named(client: httpx.AsyncClient) -> None:
     problem = (await client.get("/api/v1/alarms?schol=1&stat=2&limit=1&schol=3", headers=ADMIN)).json()
     assert [(each["field"], each["fix"]) for each in problem["errors"]] == [

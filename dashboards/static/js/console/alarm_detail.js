@@ -51,7 +51,7 @@ export class AlarmDetail {
       part(this.dialog, "events").replaceChildren(...events.map((event) => this.event(event)));
       this.say("");
     } catch (problem) {
-      if (this.id === id) this.say(problem.status === 0 ? t("The hub did not answer.") : problem.message);
+      if (this.id === id) this.say(problem.message);
     }
   }
 
@@ -104,7 +104,7 @@ export class AlarmDetail {
       hidden(problem, true);
       await this.refresh();
     } catch (refusal) {
-      text(problem, refusal.status === 0 ? t("The hub did not answer.") : refusal.message);
+      text(problem, refusal.message);
       hidden(problem, false);
     } finally {
       send.disabled = false;

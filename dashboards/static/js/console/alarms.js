@@ -56,7 +56,7 @@ export function alarmList(who, schoolName, counted) {
     try {
       await post(address(alarm, "unshelve"), {});
     } catch (problem) {
-      detail.say(problem.status === 0 ? t("The hub did not answer.") : problem.message);
+      detail.say(problem.message);
       return;
     }
     await looked();

@@ -1,9 +1,15 @@
 // The hub's public API as this page's visitor. Refusals are problem documents and become Problem.
-import { t } from "../words.js";
+// What they say is in the page's language: it is asked for.
+import { language, t } from "../words.js";
+
+export const sentence = (words) => words.charAt(0).toLocaleUpperCase() + words.slice(1);
+
+// What is wrong and what to do; advice to programs is none for people.
+export const wordsOf = (fault) => sentence([fault.detail || fault.title, fault.fix?.includes("/api/v1/") ? "" : fault.fix].filter(Boolean).join(" – "));
 
 export class Problem extends Error {
   constructor(status, document) {
-    super(document.detail || document.title || t("The hub did not answer."));
+    super(wordsOf(document) || t("The hub did not answer."));
     this.status = status;
     this.document = document;
   }
@@ -14,7 +20,7 @@ export async function call(method, path, body) {
   try {
     answer = await fetch(path, {
       method, credentials: "same-origin", cache: "no-store",
-      headers: { Accept: "application/json", "X-Requested-With": "hub", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      headers: { Accept: "application/json", "Accept-Language": language, "X-Requested-With": "hub", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {

@@ -1,6 +1,5 @@
 // A question with a form: Escape and Cancel leave everything as it was, a refusal is shown where it was asked.
 import { hidden, part, text } from "../dom.js";
-import { t } from "../words.js";
 
 export class Question {
   constructor(id) {
@@ -36,7 +35,7 @@ export class Question {
       this.done = true;
       this.dialog.close();
     } catch (problem) {
-      text(this.problem, problem.status === 0 ? t("The hub did not answer.") : [problem.message, problem.document?.fix].filter(Boolean).join(" – "));
+      text(this.problem, problem.message);
       hidden(this.problem, false);
     } finally {
       send.disabled = false;

@@ -48,7 +48,7 @@ export class Listing {
       this.say(items.length ? "ready" : "empty", items.length ? "" : this.empty());
     } catch (problem) {
       if (mine !== this.asked) return;
-      const why = problem.status === 403 ? t("You may not see this.") : problem.status === 0 ? t("The hub did not answer.") : problem.message;
+      const why = problem.status === 403 ? t("You may not see this.") : problem.message;
       if (this.seenMs === null) this.say("failed", why);
       else this.say("stale", [why, t("Shown as of {time}.", { time: clockTime(this.seenMs) })].join(" "));
     }

@@ -1,4 +1,5 @@
 // Forms made of descriptions: a label, an input, and beside it what the hub says is wrong with it.
+import { wordsOf } from "../console/api.js";
 import { element, hidden, text } from "../dom.js";
 import { t } from "../words.js";
 import { refusal } from "./refusals.js";
@@ -83,7 +84,7 @@ export class Fields {
   refuse(problem) {
     const faults = problem.document?.errors ?? [];
     const mine = faults.filter((fault) => this.parts.has(fault.field));
-    for (const fault of mine.reverse()) this.blame(fault.field, [fault.detail, fault.fix].filter(Boolean).join(" – "));
+    for (const fault of mine.reverse()) this.blame(fault.field, wordsOf(fault));
     return mine.length ? "" : refusal(problem);
   }
 }

@@ -1,5 +1,6 @@
 // A file sent to the hub, with how much of it has arrived there.
 import { Problem } from "../console/api.js";
+import { language } from "../words.js";
 
 // progress(share 0..1); gives the answer, throws Problem
 export function upload(path, file, progress = () => {}) {
@@ -8,6 +9,7 @@ export function upload(path, file, progress = () => {}) {
     request.open("POST", path);
     request.setRequestHeader("X-Requested-With", "hub");
     request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("Accept-Language", language);
     request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
     request.addEventListener("error", () => reject(new Problem(0, {})));
     request.addEventListener("load", () => {
