@@ -1,9 +1,11 @@
 """Tags and room codes are one in any case, and what was two before stays two."""
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import insert
 
+from hub import doctor
 from hub.assets.tables import Asset
 from hub.organisation.tables import Room
 from tests.hub.assets.conftest import Register
@@ -75,3 +77,12 @@ async def test_numbers_beyond_what_a_database_holds_name_nothing(register: Regis
     for number in ("9" * 22, str(2**63), "9" * 18):
         assert (await register.get(f"/assets/{number}", 404))["type"] == "/problems/not-found"
         assert (await register.get(f"/stocktakes/{number}", 404))["type"] == "/problems/not-found"
+
+
+async def test_the_doctor_names_what_differs_by_case_alone(register: Register, database_url: str) -> None:
+    await _old(register, tag="TS-001")
+    assert not (await asyncio.to_thread(doctor._database, database_url)).wrong
+    await _old(register, tag="ts-001", twin=True)
+    found = await asyncio.to_thread(doctor._database, database_url)
+    assert found.wrong
+    assert "differ by case alone: ts-001;" in found.text
