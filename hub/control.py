@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.accounts import service as accounts
 from hub.alarms import service as alarms
 from hub.assets.following import rooms_moved
-from hub.audit.watch import keep_watch
+from hub.audit.watch import Watch
 from hub.clock import today
 from hub.commands import service as commands
 from hub.database import Database
@@ -123,7 +123,7 @@ class ControlRole:
 
     async def watch_audit(self, settings: Settings, stop: asyncio.Event) -> None:
         """Proves the audit log and notes its head while this process leads, until `stop`."""
-        await keep_watch(self._database, settings.data_dir, self._now_ms, lambda: self.leading, stop)
+        await Watch(self._database, settings.data_dir, self._now_ms, lambda: self.leading).run(stop)
 
     def _lead(self, leading: bool) -> None:
         if leading != self.leading:

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import URL, Connection, NullPool, create_engine, func, inspect, make_url, select
 
 from hub.assets.tables import Asset
+from hub.audit.service import LAST_PROOF, LastProof, proof_problem
+from hub.audit.tables import AuditEntry
 from hub.broker import find_mosquitto, port_is_free
 from hub.certificates.authority import CA_FILE
 from hub.certificates.rules import WARN_DAYS, covers, days_left
@@ -55,7 +57,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         if find_mosquitto() is None:
             hint += "; no Mosquitto is installed here (sudo apt-get install mosquitto)"
         yield Finding(f"broker: {place} takes no connection ({broker}); {hint}", wrong=True)
-    yield await asyncio.to_thread(_database, settings.database_url)
+    for finding in await asyncio.to_thread(_database, settings.database_url):
+        yield finding
     if settings.tls != "off":
         yield await asyncio.to_thread(_certificate, settings, now_ms())
     if settings.enrolment.broker_dir:
@@ -85,12 +88,16 @@ def _disk(folder: Path) -> Finding:
     return Finding(f"{text}; make room or move HUB_DATA_DIR" if wrong else text, wrong)
 
 
-def _database(url: str) -> Finding:
+def _database(url: str) -> list[Finding]:
     place, parsed = without_password(url), make_url(url)
+
+    def of_database(text: str, *, wrong: bool = True) -> Finding:
+        return Finding(f"database: {place} {text}", wrong)
+
     if parsed.get_backend_name() == "sqlite":
         file = Path(parsed.database or "")
         if not file.is_file() or not file.stat().st_size:
-            return Finding(f"database: {place} is not there yet; `hub import` makes and fills it", wrong=True)
+            return [of_database("is not there yet; `hub import` makes and fills it")]
         # a connection that may write would leave the file changed
         read_only = {"mode": "ro", "uri": "true"}
         parsed = URL.create("sqlite+pysqlite", database=f"file:{quote(str(file.resolve()))}", query=read_only)
@@ -99,21 +106,37 @@ def _database(url: str) -> Finding:
         with engine.connect() as connection:
             found = found_revision(connection)
             if found is None or not inspect(connection).has_table(Unit.__tablename__):
-                problem = "answers and has no tables; `hub import` makes and fills them"
-                return Finding(f"database: {place} {problem}", wrong=True)
+                return [of_database("answers and has no tables; `hub import` makes and fills them")]
             schools = connection.scalar(select(func.count()).select_from(Unit).where(Unit.kind == "school"))
             twins = _twins(connection)
+            audit = _audit(connection)
     except Exception as error:  # noqa: BLE001  each driver has its own exceptions, and any of them is the finding
-        return Finding(f"database: {place} cannot be used: {database_problem(error, url)}", wrong=True)
+        return [of_database(f"cannot be used: {database_problem(error, url)}")]
     finally:
         engine.dispose()
     if not schools:
-        return Finding(f"database: {place} has no schools; `hub import` fills them in", wrong=True)
+        return [of_database("has no schools; `hub import` fills them in"), audit]
     if twins:
-        return Finding(f"database: {place} has tags or room codes that differ by case alone: {twins};"
-                       " give those assets and rooms others", wrong=True)  # fmt: skip
+        alike = (
+            f"has tags or room codes that differ by case alone: {twins}; give those assets and rooms others"
+        )
+        return [of_database(alike), audit]
     older = "" if found == newest() else f"; its schema {found} becomes {newest()} when `hub serve` begins"
-    return Finding(f"database: {place} answers and has {schools} schools{older}")
+    return [of_database(f"answers and has {schools} schools{older}", wrong=False), audit]
+
+
+def _audit(connection: Connection) -> Finding:
+    """Tells what the hub found when it last proved its log; a database of an old hub has none."""
+    if not inspect(connection).has_table(AuditEntry.__tablename__):
+        return Finding("audit: there is no log of changes yet")
+    row = connection.execute(LAST_PROOF).first()
+    last = LastProof(*row) if row else None
+    if problem := proof_problem(last, now_ms()):
+        return Finding(f"audit: {problem}", wrong=True)
+    if last is None:
+        return Finding("audit: the log of changes was not proven yet; `hub serve` does it every day")
+    hours = (now_ms() - last.at_ms) // 3_600_000
+    return Finding(f"audit: the log of changes was proven whole {hours} hours ago")
 
 
 def _twins(connection: Connection) -> str:

@@ -28,6 +28,7 @@ from hub.alarms import api as alarms_api
 from hub.assets import api as assets_api
 from hub.assets import documents_api, following, statistics_api, stocktaking_api
 from hub.audit import api as audit_api
+from hub.audit.service import last_proof, proof_problem
 from hub.certificates import api as certificates_api
 from hub.certificates.door import Door, listen
 from hub.clock import now_ms, today
@@ -210,6 +211,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     app.state.walls.remember(WallMemory(app.state.telemetry, settings.data_dir))
     app.state.checks = [health.database_check(database), *_broker_checks(events, picture)]
     app.state.checks.append(_telemetry_check(app.state.telemetry))
+    app.state.checks.append(_audit_check(database))
     app.state.broker_files = None
     if settings.enrolment.broker_dir:
         app.state.broker_files = BrokerFiles(settings, database, now_ms)
@@ -264,6 +266,14 @@ def _enrolment_check(files: BrokerFiles) -> health.Check:
         return files.problem
 
     return health.Check("enrolment", enrolment, needed=False)  # agents that are there stay, and so do pages
+
+
+def _audit_check(database: Database) -> health.Check:
+    async def audit() -> str:
+        async with database.read() as session:
+            return proof_problem(await last_proof(session), now_ms())
+
+    return health.Check("audit", audit, needed=False)  # what happened is to be looked at; the hub works
 
 
 async def _organise(database: Database, told: Sequence[Walls | Inventory], stop: asyncio.Event) -> None:

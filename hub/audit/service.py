@@ -13,6 +13,9 @@ from hub.audit.tables import AuditEntry
 from hub.folding import folded
 
 ROWS_AT_ONCE = 2000
+PROVEN_ACTION = "audit.proven"
+BROKEN_ACTION = "audit.broken"
+STALE_PROOF_MS = 3 * 86_400_000
 MAX_BREAKS = 100
 
 _COLUMNS = tuple(getattr(AuditEntry, name) for name in Sealed._fields)
@@ -32,6 +35,24 @@ class AuditFilter:
     since_ms: int | None = None
     until_ms: int | None = None
     q: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastProof:
+    """What was found when the hub proved the log by itself, and when (ms)."""
+
+    action: str
+    text: str
+    at_ms: int
+
+
+LAST_PROOF = (
+    select(AuditEntry.action, AuditEntry.text, AuditEntry.at_ms)
+    .where(AuditEntry.action.in_([PROVEN_ACTION, BROKEN_ACTION]))
+    .order_by(AuditEntry.id.desc())
+    .limit(1)
+)
+"""Asks for it; also of doctors that have a connection alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +113,26 @@ async def holds(session: AsyncSession, noted: Head) -> Break | None:
         return None
     how = "gone" if found is None else "another"
     return Break(noted.id, f"entry {noted.id}, which was noted as the head, is {how}")
+
+
+async def last_proof(session: AsyncSession) -> LastProof | None:
+    """Gives what the hub last found when it proved the log by itself; None before the first time."""
+    row = (await session.execute(LAST_PROOF)).first()
+    return LastProof(*row) if row else None
+
+
+def proof_problem(last: LastProof | None, now_ms: int) -> str:
+    """Says what is wrong with the log by the last proof, "" if nothing is."""
+    if last is None:
+        return ""
+    if last.action == BROKEN_ACTION:
+        return f"the log of changes does not hold: {last.text}; `hub audit verify` proves it again"
+    days = (now_ms - last.at_ms) // 86_400_000
+    return (
+        f"the log of changes was not proven for {days} days; is the role control running?"
+        if (now_ms - last.at_ms > STALE_PROOF_MS)
+        else ""
+    )
 
 
 async def has_hash(session: AsyncSession, noted: str) -> bool:

@@ -1,7 +1,9 @@
-"""Proves what was added to the log and notes its head in a file, so that a log cut off at the end shows.
+"""Proves the log: what was added every minute, all of it a minute after the start and then every day.
 
-The control role does it every minute. A head is noted only if everything up to it holds and the head noted
-before is still there; else the file stays as it is, the fault is logged and `hub_audit_broken` says 1.
+Every minute the head is noted in a file, so that a log cut off at the end shows: only if everything up to it
+holds and the head noted before is still there. The whole log is read in small parts with nine times as long
+between them, so that nobody waits. What was found stands in the log itself (`audit.proven`, `audit.broken`),
+from where `/readyz` and `hub doctor` tell it; `hub_audit_broken` says 1 while something does not hold.
 """
 
 import asyncio
@@ -10,19 +12,27 @@ import json
 import logging
 import os
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import Gauge
 
 from hub.audit import service
-from hub.audit.rules import START, Break, Head
+from hub.audit.rules import START, Break, Head, Proof
+from hub.audit.service import BROKEN_ACTION, PROVEN_ACTION, AuditFilter
+from hub.audit.trail import Entry, record
 from hub.database import Database
 
 log = logging.getLogger(__name__)
 
 BROKEN = Gauge("hub_audit_broken", "1 while the audit log does not hold together")
 EVERY_S = 60.0
+WHOLE_AFTER_S = 60.0
+WHOLE_EVERY_S = 86_400.0
+PART_ENTRIES = 500
+REST = 9
+_SAID_AGAIN_MS = 72_000_000
 FILE = "audit-head.json"
 
 
@@ -48,22 +58,98 @@ def note_head(folder: Path, head: Head, at_ms: int) -> None:
     new.replace(folder / FILE)
 
 
-async def keep_watch(
-    database: Database,
-    folder: Path,
-    now_ms: Callable[[], int],
-    leading: Callable[[], bool],
-    stop: asyncio.Event,
-) -> None:
-    """Proves and notes while this process leads, until `stop`."""
-    while not stop.is_set():
-        if leading():
-            broken = await prove_and_note(database, folder, now_ms())
-            BROKEN.set(bool(broken))
-            for each in broken[:3]:
-                log.error("the audit log is broken: %s; run `hub audit verify`", each.detail)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), EVERY_S * random.uniform(0.8, 1.0))
+class Watch:
+    """Proves while this process leads; its two loops are run side by side."""
+
+    def __init__(
+        self, database: Database, folder: Path, now_ms: Callable[[], int], leading: Callable[[], bool]
+    ) -> None:
+        self._database, self._folder, self._now_ms, self._leading = database, folder, now_ms, leading
+        self._broken: dict[str, bool] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs both loops until `stop`."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every_minute(stop))
+            tasks.create_task(self._every_day(stop))
+
+    async def _every_minute(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self._leading():
+                broken = await prove_and_note(self._database, self._folder, self._now_ms())
+                if broken:
+                    await self._say("new entries", broken, "")
+                else:
+                    self._count("new entries", broken=False)
+            await _rest(stop, EVERY_S * random.uniform(0.8, 1.0))
+
+    async def _every_day(self, stop: asyncio.Event) -> None:
+        await _rest(stop, WHOLE_AFTER_S)
+        while not stop.is_set():
+            verdict = None
+            if self._leading():
+                verdict = await prove_whole(self._database, self._folder, self._leading, stop)
+            if verdict is not None and verdict.entries:
+                whole = f"entries 1 to {verdict.head.id} were read, and hold"
+                await self._say("all entries", verdict.breaks, whole)
+            # whoever takes over proves all of it soon
+            await _rest(stop, WHOLE_EVERY_S if verdict is not None else EVERY_S)
+
+    async def _say(self, what: str, broken: Sequence[Break], whole: str) -> None:
+        self._count(what, broken=bool(broken))
+        for each in broken[:3]:
+            log.error("the audit log is broken: %s; run `hub audit verify`", each.detail)
+        await say(self._database, broken, whole, self._now_ms())
+
+    def _count(self, what: str, *, broken: bool) -> None:
+        self._broken[what] = broken
+        BROKEN.set(any(self._broken.values()))
+
+
+async def prove_whole(
+    database: Database, folder: Path, leading: Callable[[], bool], stop: asyncio.Event
+) -> service.Verdict | None:
+    """Proves all entries there are now, part by part; None if it was stopped or led no longer.
+
+    Each part is a short reading of its own and followed by a rest: it takes a tenth of a core at most.
+    """
+    noted = await asyncio.to_thread(noted_head, folder)
+    async with database.read() as session:
+        newest = await service.head(session)
+    until = newest[0].id if newest else 0
+    proof = Proof(noted=[noted] if noted else [])
+    while proof.last.id < until and len(proof.breaks) < service.MAX_BREAKS:
+        started_s = time.perf_counter()
+        async with database.read() as session:
+            found = await service.read_on(
+                session, AuditFilter(), after_id=proof.last.id, until_id=until, limit=PART_ENTRIES
+            )
+        for entry in found:
+            proof.read(entry)
+        await _rest(stop, REST * (time.perf_counter() - started_s))
+        if stop.is_set() or not leading():
+            return None
+        if not found:
+            break
+    else:
+        proof.end()
+    return service.Verdict(proof.count, proof.last, tuple(proof.breaks))
+
+
+async def say(database: Database, broken: Sequence[Break], whole: str, at_ms: int) -> None:
+    """Writes into the log what was found, unless the same stands there since less than most of a day."""
+    action = BROKEN_ACTION if broken else PROVEN_ACTION
+    text = "; ".join(each.detail for each in broken[:3]) if broken else whole
+    async with database.write() as session:
+        last = await service.last_proof(session)
+        same = last is not None and last.action == action and (not broken or last.text == text)
+        if last is None or not same or at_ms - last.at_ms >= _SAID_AGAIN_MS:
+            await record(session, Entry("hub:control", "loop", action, "audit", text=text, at_ms=at_ms))
+
+
+async def _rest(stop: asyncio.Event, for_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), for_s)
 
 
 async def prove_and_note(database: Database, folder: Path, at_ms: int) -> tuple[Break, ...]:
