@@ -20,6 +20,7 @@ from hub import clock
 from hub.benchmarks.processes import show
 from hub.database import Database, migrate
 from hub.imports import carrying
+from hub.imports.planning import Whole
 from hub.organisation.service import seed_province
 from hub.organisation.tables import Room
 from hub.sheets import By
@@ -75,7 +76,7 @@ async def measure(url: str, folder: Path, assets: int) -> dict[str, Any]:
     def tell(done: int, _total: int) -> None:
         seen.append(done)
 
-    async def check(name: str) -> carrying.Whole:
+    async def check(name: str) -> Whole:
         began_s = time.monotonic()
         whole = await carrying.check(database, "equipment", path, path.name, by, tell)
         figures[f"{name}_s"] = round(time.monotonic() - began_s, 1)

@@ -15,7 +15,7 @@ from hub.command_line.records import import_province
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from hub.imports.carrying import Whole
+    from hub.imports.planning import Whole
     from hub.web.principal import Schools
 
 _SHOWN = 20

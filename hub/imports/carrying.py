@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from hub.assets.sheet import EquipmentSheet
 from hub.database import Database, insert_into
 from hub.fleet.sheet import DeviceSheet
 from hub.imports import oneroster
-from hub.imports.planning import Plan, make_plan
+from hub.imports.planning import Whole, make_plan
 from hub.imports.reading import Rows
 from hub.imports.tables import SyncState
 from hub.organisation.sheet import CountSheet, RoomSheet, UnitSheet
@@ -35,26 +34,6 @@ PERMISSIONS: Mapping[str, PermissionName] = {
     "oneroster": "counts.write",
 }
 Progress = Callable[[int, int], None]
-
-
-@dataclass(slots=True)
-class Whole:
-    """What a whole file would do: a plan for each sheet in it, in the order of writing."""
-
-    plans: list[Plan]
-    encoding: str
-    ready: list[Sequence[Any]] | None = None
-    """What each plan writes, once `prepare` has made it."""
-
-    @property
-    def summary(self) -> dict[str, int]:
-        """The counts of all plans together."""
-        return {name: sum(plan.counts[name] for plan in self.plans) for name in self.plans[0].counts}
-
-    @property
-    def digest(self) -> str:
-        """Names what would change."""
-        return "".join(plan.digest for plan in self.plans)[:64]
 
 
 async def check(database: Database, kind: str, path: Path, name: str, by: By, tell: Progress) -> Whole:

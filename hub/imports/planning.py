@@ -96,6 +96,26 @@ class Plan:
 _COUNTED: Mapping[Action, str] = {"new": "new", "change": "changed", "same": "same", "error": "errors"}
 
 
+@dataclass(slots=True)
+class Whole:
+    """What a whole file would do: a plan for each sheet in it, in the order of writing."""
+
+    plans: list[Plan]
+    encoding: str
+    ready: list[Sequence[Any]] | None = None
+    """What each plan writes, once `prepare` has made it."""
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """The counts of all plans together."""
+        return {name: sum(plan.counts[name] for plan in self.plans) for name in self.plans[0].counts}
+
+    @property
+    def digest(self) -> str:
+        """Names what would change."""
+        return "".join(plan.digest for plan in self.plans)[:64]
+
+
 def make_plan(
     sheet: Sheet,
     file: str,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.database import insert_into
 from hub.errors import Conflict, NotFound
+from hub.imports.planning import Whole
 from hub.imports.tables import ImportRow, ImportRun
 from hub.sheets import FileTrouble
 from hub.web.principal import Schools
 from hub.wording import said
-
-if TYPE_CHECKING:
-    from hub.imports.carrying import Whole
 
 MAX_WAITING = 20
 WORKING = ("reading", "applying")

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.database import Database
 from hub.imports import carrying
-from hub.imports.carrying import SHEETS, Whole
+from hub.imports.carrying import SHEETS
+from hub.imports.planning import Whole
 from hub.imports.writing import csv_parts, xlsx_parts
 from hub.organisation.rules import LONG_AGO
 from hub.organisation.tables import Placement, Room, Unit
