@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from devices.kind import Severity
 from hub.alarms.alarm import Alarm, AlarmState
-from hub.alarms.counting import AlarmCounts, counted
+from hub.alarms.counting import STANDING, AlarmCounts, counted
 from hub.alarms.service import alarm_of
 from hub.alarms.tables import AlarmEvent, AlarmRow
 from hub.folding import folded
@@ -18,12 +18,13 @@ from hub.organisation.tables import Unit
 from hub.registry.tables import Node
 
 MAX_WORDS = 8
+_OVER = {AlarmState.RETURNED_UNACKNOWLEDGED, AlarmState.NORMAL}
 
 Ts = TypeVarTuple("Ts")
 
 
 class AlarmSort(StrEnum):
-    """The order of a list; within a severity the newest first."""
+    """The order of a list: by severity, what still stands comes before what is over; then the newest first."""
 
     NEWEST = "newest"
     SEVERITY = "severity"
@@ -32,12 +33,12 @@ class AlarmSort(StrEnum):
         """The alarm's place in the order."""
         if self is AlarmSort.NEWEST:
             return alarm.raised_ms, alarm.id
-        return alarm.severity.rank, alarm.raised_ms, alarm.id
+        return int(alarm.returned_ms is None), alarm.severity.rank, alarm.raised_ms, alarm.id
 
     @property
     def key_types(self) -> tuple[type, ...]:
         """What a key is made of."""
-        return (int, str) if self is AlarmSort.NEWEST else (int, int, str)
+        return (int, str) if self is AlarmSort.NEWEST else (int, int, int, str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +70,17 @@ async def list_alarms(
     """Up to `count` alarms after the key of `sort`."""
     newest = (AlarmRow.raised_ms, AlarmRow.id)
     order: tuple[Any, ...] = newest if sort is AlarmSort.NEWEST else (AlarmRow.rank, *newest)
+    if sort is AlarmSort.SEVERITY and not _all_alike(wanted.states):
+        order = (case((AlarmRow.returned_ms.is_(None), 1), else_=0), *order)
     query = (await _where(session, select(AlarmRow), wanted)).order_by(*(column.desc() for column in order))
     if after is not None:
-        query = query.where(tuple_(*order) < tuple_(*after))
+        query = query.where(tuple_(*order) < tuple_(*after[-len(order) :]))
     return [alarm_of(row) for row in (await session.execute(query.limit(count))).scalars()]
+
+
+def _all_alike(states: Collection[AlarmState] | None) -> bool:
+    """Whether alarms of these states all stand, or are all over: then an index gives the order by severity."""
+    return states is not None and (set(states) <= STANDING or set(states) <= _OVER)
 
 
 async def count_alarms(session: AsyncSession, wanted: AlarmQuery) -> AlarmCounts:

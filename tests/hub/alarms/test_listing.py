@@ -87,6 +87,32 @@ async def test_paging_is_stable_while_alarms_come(database: Database) -> None:
         assert sorted(seen) == [alarm.id for alarm in alarms]
 
 
+async def test_by_severity_what_stands_comes_before_what_is_over(database: Database) -> None:
+    over = {"state": AlarmState.RETURNED_UNACKNOWLEDGED, "returned_ms": T0 + 50}
+    await store(
+        database,
+        made("1", severity=Severity.CRITICAL, raised_ms=T0 + 9, **over),
+        made("2", severity=Severity.MINOR, raised_ms=T0 + 1),
+        made("3", severity=Severity.MAJOR, raised_ms=T0 + 2),
+        made("4", severity=Severity.MINOR, raised_ms=T0 + 3),
+        made("5", severity=Severity.MINOR, raised_ms=T0 + 4, **over),
+    )
+    hub = HubOfAlarms(database)
+
+    async def found(**wanted: object) -> str:
+        """Ask page by page, two on each."""
+        page = await hub.get("/alarms", sort="severity", limit=2, **wanted)
+        items = list(page["items"])
+        while page["next_cursor"]:
+            page = await hub.get("/alarms", sort="severity", limit=2, cursor=page["next_cursor"], **wanted)
+            items += page["items"]
+        return "".join(item["id"] for item in items)
+
+    assert await found() == "34215"
+    assert await found(state="all") == "34215"
+    assert await found(state="unacknowledged") == "342"
+
+
 async def test_many_are_acknowledged_at_once_and_the_refused_are_named(database: Database) -> None:
     await store(database, made("1"), made("2", state=AlarmState.SUPPRESSED, suppressed_by="1"), made("3", B))
     hub = HubOfAlarms(database, frozenset({A}))
