@@ -82,7 +82,7 @@ HOMES: Mapping[str, str] = MappingProxyType(
         "operations": "/ops",
         "technician": "/tech",
         "school_admin": "/school",
-        "contributor": "/sync",
+        "contributor": "/school",
         "budget_viewer": "/equipment",
         "inspector": "/org",
     }

@@ -137,7 +137,7 @@ def test_a_role_of_a_newer_version_is_given_by_nobody_who_may_less_than_everythi
 def test_everybody_lands_on_the_page_of_the_role_that_permits_most() -> None:
     assert set(HOMES) == set(ROLES)
     assert home_of(["technician", "administrator"]) == "/org"
-    assert home_of(["contributor"]) == "/sync"
+    assert home_of(["contributor"]) == "/school"
     assert home_of([]) == "/account"
 
 
