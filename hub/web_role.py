@@ -7,13 +7,14 @@ import importlib.util
 import os
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
 from fastapi import Depends, FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.routing import BaseRoute
 
 from devices import province
 from hub import __version__
@@ -161,6 +162,16 @@ def _name(settings: Settings) -> str:
     return f"{settings.host_id}-web-{os.getpid()}-{random.getrandbits(32):08x}"
 
 
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """Gives the routes of all features, analysed once in a process however many applications have them."""
+    whole = FastAPI(openapi_url=None, dependencies=[Depends(only_declared)])
+    own = len(whole.router.routes)
+    for router in ROUTERS:
+        whole.include_router(router)
+    return whole.router.routes[own:]
+
+
 def build(settings: Settings, database: Database, events: Events) -> FastAPI:
     """Builds the web application; nothing runs yet."""
     token = settings.demo_token.get_secret_value() if settings.demo_token else None
@@ -217,8 +228,7 @@ def build(settings: Settings, database: Database, events: Events) -> FastAPI:
         app.state.broker_files = BrokerFiles(settings, database, now_ms)
         app.state.checks.append(_enrolment_check(app.state.broker_files))
     problems.install(app)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_routes())
 
     @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Depends(public)])
     async def openapi() -> dict[str, Any]:
