@@ -120,6 +120,10 @@ async def test_a_school_admin_lands_on_the_own_school(demo: Demo, open_page: Ope
     assert "Trường" in shown
     assert "Phiếu sửa chữa" in shown
     await expect(page.locator('.more-places a[href="/tokens"]')).to_have_attribute("hidden", "")
+    # what lies above the own school is named on the way to it, and leads nowhere
+    above = demo.get(f"/organisation/units/{demo.school}")["path"][0]["name"]
+    await expect(page.locator("#trail")).to_contain_text(above)
+    await expect(page.locator("#trail a")).to_have_count(1)
     # another school cannot be told from one that does not exist
     other = next(unit for unit in demo.get("/organisation/schools")["items"] if unit["code"] != demo.school)
     texts = []
@@ -211,7 +215,9 @@ async def test_a_room_is_changed_and_a_ticket_goes_its_way(demo: Demo, open_page
     await page.click("#room-raise")
     await page.fill('dialog [name="title"]', "Máy chiếu không lên hình")
     await page.keyboard.press("Enter")
-    await page.locator("#tickets a", has_text="Máy chiếu không lên hình").click()
+    await expect(page.locator("dialog h2")).to_have_text("Đã tạo phiếu")
+    await expect(page.locator("#tickets a", has_text="Máy chiếu không lên hình")).to_have_count(1)
+    await page.get_by_role("link", name="Mở phiếu").click()
     await page.wait_for_url("**/tickets/*")
     await ready(page, "facts", "course")
     await expect(page.locator("#facts")).to_contain_text(room)

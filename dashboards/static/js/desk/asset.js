@@ -5,7 +5,7 @@ import { at, get, greet, visitor } from "../console/api.js";
 import { presenceMark, why } from "../console/facts.js";
 import { button } from "../console/listing.js";
 import { Section, every, once } from "../tech/section.js";
-import { disposeAsset, editAsset, linkDevice, moveAsset, raiseTicket, repairAsset, returnAsset, takeDisposalBack, unlinkDevice } from "./asset_acts.js";
+import { disposeAsset, editAsset, linkDevice, moveAsset, repairAsset, reportFault, returnAsset, takeDisposalBack, unlinkDevice } from "./asset_acts.js";
 import { dayText, fieldText, learnTypes, typeName } from "./asset_names.js";
 import { difference } from "./difference.js";
 import { STATUS_SHAPE, fieldName, statusName } from "./names.js";
@@ -36,7 +36,7 @@ function head(one) {
   document.title = [one.name, one.tag].join(" · ");
   const gone = one.status === "disposed";
   const acts = [
-    ...(may("tickets.write") ? [[t("Raise a ticket"), raiseTicket, "main"]] : []),
+    ...(may("tickets.write") ? [[t("Raise a ticket"), reportFault, "main"]] : []),
     ...(may("assets.write") && !gone ? [[t("Change"), editAsset], [t("Move elsewhere"), moveAsset], one.status === "repair" ? [t("Back from repair"), returnAsset] : [t("Into repair"), repairAsset], [t("Dispose of it"), disposeAsset]] : []),
     ...(may("assets.write") && gone ? [[t("Take the disposal back"), takeDisposalBack, "main"]] : []),
   ];

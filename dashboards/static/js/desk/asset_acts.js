@@ -2,6 +2,7 @@
 import { element } from "../dom.js";
 import { t } from "../words.js";
 import { at, call, get, post } from "../console/api.js";
+import { raiseTicket } from "../school/raise.js";
 import { everything } from "../school/units.js";
 import { ask } from "./asking.js";
 import { assetAddress, learnTypes } from "./asset_names.js";
@@ -9,7 +10,6 @@ import { changes } from "./fields.js";
 import { conditionName, fieldName, statusName } from "./names.js";
 
 const CONDITIONS = ["good", "fair", "poor", "broken"];
-const PRIORITIES = () => [["normal", t("normal")], ["low", t("low")], ["high", t("high")], ["urgent", t("urgent")]];
 const api = (asset, ...rest) => at("/api/v1/assets", String(asset.id), ...rest);
 const today = () => new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Ho_Chi_Minh" }).format(Date.now());
 const none = ["", t("not known")];
@@ -129,11 +129,4 @@ export async function linkDevice(asset) {
 
 export const unlinkDevice = (asset) => ask({ title: t("Take the link away?"), subject: asset.name, submit: t("Take away"), answer: () => call("PATCH", api(asset), { device: null }) });
 
-export const raiseTicket = (asset) => ask({
-  title: t("Raise a ticket"), subject: [asset.name, asset.tag].join(" · "), submit: t("Raise"),
-  fields: [
-    { name: "title", label: t("What is wrong"), required: true, most: 200 }, { name: "text", label: t("In more words"), kind: "textarea", most: 4000 },
-    { name: "priority", label: t("Priority"), kind: "select", options: PRIORITIES() },
-  ],
-  answer: ({ title, text, priority }) => post("/api/v1/tickets", { title, text: text ?? "", priority, unit: asset.school, asset_id: asset.id, ...(asset.room ? { room: asset.room } : {}), ...(asset.device ? { device: asset.device } : {}) }),
-});
+export const reportFault = (asset) => raiseTicket({ unit: asset.school, room: asset.room, device: asset.device, asset_id: asset.id }, [asset.name, asset.tag].join(" · "));

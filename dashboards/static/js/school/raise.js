@@ -1,8 +1,9 @@
 // A ticket is raised where the trouble is seen: at a device, in a room, at a piece of equipment.
+import { element } from "../dom.js";
 import { t } from "../words.js";
 import { post } from "../console/api.js";
-import { ask } from "../desk/asking.js";
-import { PRIORITIES, priorityName } from "./ticket_words.js";
+import { ask, closing, dialog } from "../desk/asking.js";
+import { PRIORITIES, priorityName, ticketAddress } from "./ticket_words.js";
 
 const HOUR = "T17:00:00+07:00"; // due at the end of the day
 
@@ -21,5 +22,9 @@ export async function raiseTicket(where, subject, raised) {
       ticket = await post("/api/v1/tickets", { ...set, title, text: text ?? "", priority, ...(due ? { due_ms: dueMs(due) } : {}) });
     },
   });
-  if (done) await raised(ticket);
+  if (!done) return null;
+  dialog(t("The ticket is raised"), "", element("p", { class: "subject", role: "status" }, [ticket.number, ticket.title].filter(Boolean).join(" · ")),
+    element("div", { class: "buttons" }, closing(t("Close")), element("a", { class: "main", href: ticketAddress(ticket) }, t("Open the ticket"))));
+  await raised?.(ticket);
+  return ticket;
 }

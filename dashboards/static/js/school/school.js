@@ -7,7 +7,7 @@ import { at, get, greet, visitor } from "../console/api.js";
 import { present } from "../console/absent.js";
 import { groupDialog } from "../commands/group.js";
 import { roleName, domainName } from "../desk/names.js";
-import { alarmLine, ended } from "../tech/device_alarms.js";
+import { ended, openAlarms } from "../tech/device_alarms.js";
 import { roomName } from "../tech/device_row.js";
 import { roomDevice } from "../tech/room_device.js";
 import { Section, every, once } from "../tech/section.js";
@@ -16,7 +16,7 @@ import { completeness } from "./equipment.js";
 import { raiseTicket } from "./raise.js";
 import { addRoom, openingText, roomAddress, roomCalled, roomType, seatsText } from "./rooms.js";
 import { over, ticketLine } from "./ticket_words.js";
-import { alarmFigures, deviceFigures, everything, levelNames, stateMark, stateWord, unitLink } from "./units.js";
+import { alarmFigures, deviceFigures, everything, levelNames, stateMark, stateWord, unitPath } from "./units.js";
 
 const REFRESH_MS = 10000;
 const ALARMS = 100;
@@ -37,7 +37,7 @@ const ORDER = ["alarms", "tickets", "devices", "rooms", "equipment", "people", "
 function head(said) {
   unit = said;
   const { status } = said;
-  byId("trail").replaceChildren(element("a", { href: "/school" }, byId("trail").firstElementChild.textContent), ...(said.path ?? []).filter((one) => one.code !== code).map((one) => unitLink(one)));
+  byId("trail").replaceChildren(element("a", { href: "/school" }, byId("trail").firstElementChild.textContent), ...unitPath(said, who));
   byId("title").replaceChildren(element("h1", {}, said.name), ...(status ? [stateMark(status), element("p", {}, stateWord(status))] : []), element("p", { class: "code" }, [levelNames(said.levels), said.code].filter(Boolean).join(" · ")),
     ...(said.address ? [element("p", {}, said.address)] : []), element("a", { href: at("/org", code) }, t("In the organisation")), ...(may("devices.read") ? [element("a", { href: at("/tech/school", code) }, t("Where is the line broken?"))] : []));
   document.title = said.name;
@@ -67,7 +67,7 @@ const MAKERS = {
     draw: once(({ items, total }) => [items, total], ({ items, total }, body) => {
       const { devices = 0, online = 0 } = unit?.status ?? {};
       tile("devices", devices ? `${number(online)}/${number(devices)}` : number(total ?? items.length), devices ? t("devices online") : t("Devices"), Boolean(devices) && online < devices / 2);
-      body.replaceChildren(...items.map((device) => roomDevice(device)), ...((total ?? 0) > items.length ? [element("p", { class: "soft" }, element("a", { href: `/tech?school=${encodeURIComponent(code)}` }, nt("and {n} more", "and {n} more", total - items.length)))] : []));
+      body.replaceChildren(...items.map((device) => roomDevice(device)), ...((total ?? 0) > items.length ? [element("p", { class: "soft" }, element("a", { href: `/tech?school=${encodeURIComponent(code)}` }, nt("and {n} more device", "and {n} more devices", total - items.length)))] : []));
     }),
     empty: () => t("No device of this school has been heard yet."),
   })],
@@ -82,9 +82,8 @@ const MAKERS = {
   alarms: ["alarms.read", () => new Section("alarms", {
     load: () => get("/api/v1/alarms", { ...own, state: "open", limit: ALARMS }),
     draw: once(({ items }) => items, ({ items }, body) => {
-      const open = items.filter((alarm) => !ended(alarm)).sort(worstFirst);
-      tile("alarms", number(open.length) + (items.length === ALARMS ? "+" : ""), t("Open alarms"), open.length > 0);
-      body.replaceChildren(...open.map((alarm) => alarmLine(alarm, [roomName(alarm.room), alarm.device].filter(Boolean).join(" · "))));
+      tile("alarms", number(items.length) + (items.length === ALARMS ? "+" : ""), t("Open alarms"), items.some((alarm) => !ended(alarm)));
+      body.replaceChildren(...openAlarms(items, (alarm) => [roomName(alarm.room), alarm.device].filter(Boolean).join(" · ")));
     }),
     empty: () => t("No open alarm here."),
   })],

@@ -8,7 +8,7 @@ import { Address } from "../tech/address.js";
 import { Section, every, once } from "../tech/section.js";
 import { countsTable, editCounts } from "./counts.js";
 import { addUnit, changeName, changeUnit, editUnit, planTable } from "./unit_changes.js";
-import { alarmFigures, dayText, deviceFigures, everything, hasRooms, levelNames, roomFigures, schoolFigures, stateMark, stateWord, today, unitAddress, unitKindName, unitLink } from "./units.js";
+import { alarmFigures, dayText, deviceFigures, everything, hasRooms, levelNames, roomFigures, schoolFigures, stateMark, stateWord, today, unitAddress, unitKindName, unitLink, unitPath } from "./units.js";
 
 const REFRESH_MS = 15000;
 const code = decodeURIComponent(location.pathname.split("/")[2]);
@@ -26,7 +26,7 @@ const span = ({ valid_from: from, valid_to: to }) => [from ? dayText(from) : "â€
 function head(said) {
   unit = said;
   const on = address.wanted.on;
-  byId("trail").replaceChildren(element("a", { href: on ? `/org?on=${on}` : "/org" }, byId("trail").firstElementChild.textContent), ...(unit.path ?? []).filter((one) => one.code !== code).map((one) => unitLink(one, on)));
+  byId("trail").replaceChildren(element("a", { href: on ? `/org?on=${on}` : "/org" }, byId("trail").firstElementChild.textContent), ...unitPath(unit, who, on));
   byId("title").replaceChildren(element("h1", {}, unit.name), ...(unit.status ? [stateMark(unit.status), element("p", {}, stateWord(unit.status))] : []),
     element("p", { class: "code" }, [unitKindName(unit.kind), unit.code].join(" Â· ")), ...(unit.status ? [element("p", {}, deviceFigures(unit.status)), alarmFigures(unit.status)] : []),
     ...(hasRooms(unit) ? [element("a", { href: at("/school", code) }, t("Open the school"))] : []));

@@ -19,6 +19,13 @@ export const dayText = (day) => (day ? day.split("-").reverse().join("/") : NOTH
 export const unitAddress = (code, on = "") => at("/org", code) + (on ? `?on=${on}` : "");
 export const unitLink = (unit, on = "") => element("a", { href: unitAddress(unit.code, on) }, unit.name || unit.code);
 
+// The way down to a unit: what lies above a visitor's own units is named, and no link.
+export function unitPath({ code, path = [] }, who, on = "") {
+  const mine = new Set(who.grants.map((grant) => grant.unit));
+  const first = mine.has("*") ? 0 : path.findIndex((one) => mine.has(one.code));
+  return path.flatMap((one, place) => (one.code === code ? [] : [first >= 0 && place >= first ? unitLink(one, on) : element("span", {}, one.name || one.code)]));
+}
+
 // All pages of a list, within bounds.
 export async function everything(path, query = {}, most = 3000) {
   const items = [];
@@ -43,4 +50,4 @@ export const alarmFigures = (status) => element("span", { class: "alarm-figures 
 
 export const deviceFigures = (status) => (status?.devices ? t("{on} of {all} devices online", { on: number(status.online), all: number(status.devices) }) : t("no devices yet"));
 export const roomFigures = (status) => (status?.rooms ? nt("{n} room", "{n} rooms", status.rooms) : "");
-export const schoolFigures = (status) => (status?.schools ? nt("{n} school", "{n} schools", status.schools) : "");
+export const schoolFigures = (status) => (status?.schools ? nt("{n} school or centre", "{n} schools and centres", status.schools) : "");

@@ -1,7 +1,7 @@
 // Alarms of one device: what stands, and what there was.
 import { element } from "../dom.js";
 import { newestFirst, stateName, worstFirst } from "../severity.js";
-import { age, moment, said, t } from "../words.js";
+import { age, moment, nt, said, t } from "../words.js";
 import { agedSince } from "../console/ages.js";
 import { isOver, stage } from "../console/alarm_words.js";
 import { get } from "../console/api.js";
@@ -19,6 +19,13 @@ export function alarmLine(alarm, where = "") {
     element("i", { class: `shape ${over ? "unknown" : alarm.severity}`, role: "img", "aria-label": stateName(alarm.severity) }),
     element("div", {}, element("a", { href: `/ops?alarm=${encodeURIComponent(alarm.id)}#alarms` }, said(alarm, "title")), element("small", {}, " ", facts)),
     element("div", {}, element("div", { class: "num" }, moment(alarm.raised_ms, Date.now())), over ? element("small", {}, lasted) : agedSince(alarm.raised_ms, "ago")));
+}
+
+// Open alarms are counted alike everywhere: those that stand, and those that are over and not acknowledged yet. The latter come last.
+export function openAlarms(items, where) {
+  const open = [...items].sort(worstFirst);
+  const past = open.filter(ended).length;
+  return [...(past ? [element("p", { class: "soft num" }, nt("{n} open alarm", "{n} open alarms", open.length), " · ", nt("{n} of them is over and not acknowledged yet", "{n} of them are over and not acknowledged yet", past))] : []), ...open.map((alarm) => alarmLine(alarm, where(alarm)))];
 }
 
 export const alarmsPart = ({ group, node, device }) => new Section("alarms", {

@@ -6,7 +6,7 @@ import { agedSince } from "../console/ages.js";
 import { present } from "../console/absent.js";
 import { at, get, greet, visitor } from "../console/api.js";
 import { presenceMark, why } from "../console/facts.js";
-import { alarmLine, ended } from "./device_alarms.js";
+import { openAlarms } from "./device_alarms.js";
 import { roomName } from "./device_row.js";
 import { drawPath } from "./path.js";
 import { roomDevice } from "./room_device.js";
@@ -31,7 +31,7 @@ function head({ school, state, since_ms: since, rooms }) {
   byId("title").replaceChildren(element("h1", {}, school.name), element("i", { class: `shape ${schoolShape(state)}`, "aria-hidden": "true" }),
     element("p", {}, schoolStateName(state), " · ", agedSince(since, "for")),
     element("p", { class: "code" }, school.code),
-    element("p", {}, [nt("{n} room", "{n} rooms", rooms.length), t("{on} of {all} devices online", { on: number(online), all: number(devices.length) })].join(" · ")),
+    element("p", {}, [nt("{n} room", "{n} rooms", rooms.filter((room) => room.code !== "-").length), t("{on} of {all} devices online", { on: number(online), all: number(devices.length) })].join(" · ")),
     element("a", { href: `/tech?school=${encodeURIComponent(school.code)}` }, t("as a list")));
   document.title = school.name;
 }
@@ -64,8 +64,8 @@ const parts = [
   new Section("alarms", {
     load: () => get("/api/v1/alarms", { school: code, state: "open", limit: ALARMS }),
     draw: once(({ items }) => items, ({ items }, body) => {
-      const mine = items.filter((alarm) => alarm.school === code && !ended(alarm)).sort(worstFirst);
-      body.replaceChildren(...mine.map((alarm) => alarmLine(alarm, [roomName(alarm.room), alarm.device].filter(Boolean).join(" · "))));
+      const mine = items.filter((alarm) => alarm.school === code);
+      body.replaceChildren(...openAlarms(mine, (alarm) => [roomName(alarm.room), alarm.device].filter(Boolean).join(" · ")));
     }),
     empty: () => t("No open alarm here."),
   }),

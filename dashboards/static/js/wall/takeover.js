@@ -17,7 +17,7 @@ export class Takeover {
     hidden(this.node, !alarm);
     document.body.classList.toggle("taken", Boolean(alarm));
     if (!alarm) return;
-    const more = fresh.length > 1 ? " · " + nt("and {n} more", "and {n} more", fresh.length - 1) : "";
+    const more = fresh.length > 1 ? " · " + nt("and {n} more alarm", "and {n} more alarms", fresh.length - 1) : "";
     text(part(this.node, "kind"), t("Critical alarm · {time}", { time: clockTime(alarm.raised_ms) }) + more);
     const district = picture.districts.get((alarm.districts?.[0].code) ?? picture.schools.get(alarm.school)?.district);
     const where = alarm.members ? district?.name ?? "" : place(alarm, picture);
