@@ -13,6 +13,7 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import uvloop
@@ -64,6 +65,7 @@ async def run(settings: Settings, roles: Collection[str], stop: asyncio.Event | 
     if door is not None:
         closing.callback(door.close)
     async with closing:
+        await asyncio.to_thread(_keep_private, settings.data_dir)
         await _migrated(settings.database_url, stop)
         if settings.demo and not stop.is_set():
             await _fill_empty(database)
@@ -124,6 +126,16 @@ async def _fill_empty(database: Database) -> None:
     async with database.write() as session:
         if not await organisation.school_codes(session, today()):
             await organisation.seed_province(session, today())
+
+
+def _keep_private(folder: Path) -> None:
+    """Makes the data directory, and closes one to others that an older hub had left open."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        try:
+            folder.chmod(0o700)
+        except OSError as error:
+            log.warning("%s can be read by others (%s); do: chmod 700", folder, error.strerror)
 
 
 async def _migrated(url: str, stop: asyncio.Event) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, func, inspect, make_url, select
 
+from hub.accounts.oidc_provider import Provider
 from hub.assets.tables import Asset
 from hub.audit.service import LAST_PROOF, LastProof, proof_problem
 from hub.audit.tables import AuditEntry
@@ -24,8 +25,9 @@ from hub.database.trouble import database_problem, without_password
 from hub.enrolment.proof import BrokerVisit, list_end_ms
 from hub.enrolment.rules import crl_problem
 from hub.enrolment.signing import authority_of
+from hub.login_providers import ProviderSettings
 from hub.organisation.tables import Room, Unit
-from hub.probes import http_problem, mqtt_problem
+from hub.probes import mqtt_problem, readiness
 from hub.settings import Settings, SettingsError
 
 DISK_FREE_BYTES = 2_000_000_000
@@ -63,6 +65,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield await asyncio.to_thread(_certificate, settings, now_ms())
     if settings.enrolment.broker_dir:
         yield await _enrolment(settings, now_ms())
+    for finding in await asyncio.gather(*(_provider(*each) for each in settings.oidc.items())):
+        yield finding
     yield await _web(settings)
 
 
@@ -74,6 +78,8 @@ def _data_dir(folder: Path) -> Finding:
         return Finding(
             f"data directory: {folder} cannot be written ({error.strerror}); set HUB_DATA_DIR", wrong=True
         )
+    if folder.exists() and folder.stat().st_mode & 0o077:
+        return Finding(f"data directory: others can read {folder}; do: chmod 700 {folder}", wrong=True)
     return Finding(f"data directory: {folder.resolve()} can be {'written' if folder.exists() else 'made'}")
 
 
@@ -198,7 +204,21 @@ async def _web(settings: Settings) -> Finding:
     place = f"{settings.http_host}:{settings.http_port}"
     if await asyncio.to_thread(port_is_free, settings.http_host, settings.http_port):
         return Finding(f"web: nobody listens on {place}; `hub serve` will")
-    problem = await http_problem(f"{address(settings)}/readyz", trusted(settings))
-    if problem is None:
-        return Finding(f"web: a hub on {place} is ready")
-    return Finding(f"web: {place} is taken and not by a ready hub ({problem}); set HUB_HTTP_PORT", wrong=True)
+    found = await readiness(f"{address(settings)}/readyz", trusted(settings))
+    if found is None:
+        other = "another program, or a hub with other settings of TLS, listens there"
+        return Finding(f"web: {place} is taken: {other}; stop it or set HUB_HTTP_PORT", wrong=True)
+    ready, complaints = found
+    if not ready:
+        return Finding(f"web: the hub on {place} is not ready: {'; '.join(complaints)}", wrong=True)
+    return Finding(
+        f"web: a hub on {place} is ready" + (f", but {'; '.join(complaints)}" if complaints else "")
+    )
+
+
+async def _provider(name: str, settings: ProviderSettings) -> Finding:
+    place = f"login: {name} ({settings.issuer})"
+    if problem := await Provider(settings, now_ms).problem():
+        fix = f"people cannot log in with it; look at the way to it and at [oidc.{name}]"
+        return Finding(f"{place}: {problem}; {fix}", wrong=True)
+    return Finding(f"{place} answers as a provider does; whether it takes the secret, the first login tells")

@@ -47,6 +47,16 @@ async def http_problem(url: str, tls: ssl.SSLContext | None = None) -> str | Non
     return None if answer.is_success else f"{answer.status_code}: {answer.text[:200]}"
 
 
+async def readiness(url: str, tls: ssl.SSLContext | None = None) -> tuple[bool, list[str]] | None:
+    """Asks `/readyz` whether a hub is ready, and what its checks complain of; None if none answers."""
+    try:
+        async with httpx.AsyncClient(timeout=5, trust_env=False, verify=tls or True) as client:
+            found = (await client.get(url)).json()
+        return bool(found["ready"]), [f"{c['name']}: {c['detail']}" for c in found["checks"] if not c["ok"]]
+    except (httpx.HTTPError, ValueError, TypeError, KeyError):
+        return None
+
+
 class SchoolsHeard:
     """Counts the schools whose agent the hub has shown as born in its live mirror since listening began.
 

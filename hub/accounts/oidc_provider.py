@@ -85,6 +85,16 @@ class Provider:
             asked["prompt"] = "login"
         return _with_query(await self._endpoint("authorization_endpoint"), asked)
 
+    async def problem(self) -> str:
+        """Asks for what every login needs; says why that fails, "" if it does not."""
+        try:
+            for name in ("authorization_endpoint", "token_endpoint"):
+                await self._endpoint(name)
+            await self._keys_for(None)
+        except (ProviderAway, JoseError, ValueError) as error:
+            return str(error) or type(error).__name__
+        return ""
+
     async def logout_url(self, back: str) -> str | None:
         """Gives the address at which the provider's own session ends; None if it has none."""
         if not (await self._known()).get("end_session_endpoint"):

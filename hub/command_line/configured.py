@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -19,8 +20,9 @@ T = TypeVar("T")
 
 
 def configured() -> Settings:
-    """Reads the settings and sets up logging by them."""
+    """Reads the settings, sets up logging, and keeps what is written from now on to the own account."""
     settings = load_settings()
+    os.umask(0o077)  # what others are to read, such as the broker's files, says so itself
     logging.basicConfig(
         level=settings.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

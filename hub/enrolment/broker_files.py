@@ -122,7 +122,9 @@ class BrokerFiles:
         self._proven_ms = self._now_ms()
 
     def _write(self, known: service.Known) -> tuple[Authority, bool]:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._folder.exists():
+            self._folder.mkdir(parents=True)
+            self._folder.chmod(0o755)  # the broker reads it under another account, whatever the umask
         self._folder = self._folder.resolve()
         user = urlsplit(self._settings.mqtt_url).username or "hub"
         with locked(self._private):  # several processes may look at once
