@@ -75,9 +75,11 @@ class ProviderSettings(BaseModel):
     def _is_readable(cls, value: Path | None) -> Path | None:
         try:
             if value is not None and not value.read_text(encoding="ascii").strip():
-                raise ValueError("is empty")
+                raise ValueError("is empty; write into it what the provider gave")
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"cannot be read ({error})") from None
+            raise ValueError(
+                f"cannot be read ({error}); name a file that the hub's account may read"
+            ) from None
         return value
 
     @model_validator(mode="after")

@@ -383,10 +383,18 @@ def _problem(detail: dict[str, Any]) -> SettingProblem:
         fix = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "; remove it")
     else:
         advice = wanted(detail, _bounds(place))
-        fix = f"write {advice}" if advice else told(detail["msg"])
-    value = repr(detail["input"])
-    if {"demo_token", "telemetry_token", "client_secret"} & set(place) or isinstance(detail["input"], dict):
+        fix = f"write {advice}" if advice else told(detail)
+    found = detail["input"]
+    if isinstance(found, dict) and not detail["loc"]:
+        found = found.get(place[0], "")  # judged with others: show the one that is named
+    value = repr(found)
+    if detail["type"] == "missing":
+        value = "(not set)"
+        fix = "it is needed; set it"
+    elif {"demo_token", "telemetry_token", "client_secret"} & set(place):
         value = "(hidden)"
+    elif isinstance(found, dict):
+        value = "(this section)"
     elif "@" in value:  # a URL with a password
         value = re.sub(r"(?<=://).*@", "***@", value) if "://" in value else "(hidden)"
     return SettingProblem(setting, value, fix)

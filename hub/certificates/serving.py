@@ -123,12 +123,12 @@ def read_pair(files: Files) -> x509.Certificate:
     try:
         key = serialization.load_pem_private_key(files.key.read_bytes(), None)
     except OSError as error:
-        raise _wrong(files.key_setting, files.key, f"cannot be read ({error.strerror})") from None
+        raise _wrong(files.key_setting, files.key, _unread(error)) from None
     except TypeError:
         fix = "has a password; write the key without one into a file that only the hub may read"
         raise _wrong(files.key_setting, files.key, fix) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise _wrong(files.key_setting, files.key, "holds no private key in PEM") from None
+        raise _wrong(files.key_setting, files.key, _no_key(files.key)) from None
     theirs = certificate.public_key()
     # the same bytes of both public halves: the one thing all kinds of keys can be compared by
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -142,10 +142,21 @@ def _read_certificate(files: Files) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificates(files.certificate.read_bytes())[0]
     except OSError as error:
-        fix = f"cannot be read ({error.strerror})"
+        fix = _unread(error)
     except (ValueError, IndexError):
-        fix = "holds no certificate in PEM"
+        convert = f"openssl x509 -inform der -in {files.certificate} -out hub.pem"
+        fix = f"holds no certificate in PEM; convert it: {convert}, or name another file"
     raise _wrong(files.certificate_setting, files.certificate, fix)
+
+
+def _unread(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "cannot be read (No such file or directory); name the file, or put it there"
+    return f"cannot be read ({error.strerror}); let the account that the hub runs under read it"
+
+
+def _no_key(file: Path) -> str:
+    return f"holds no private key in PEM; convert it: openssl pkey -inform der -in {file} -out hub.key"
 
 
 def _wrong(setting: str, path: Path, fix: str) -> SettingsError:

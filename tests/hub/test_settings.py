@@ -210,5 +210,12 @@ def test_a_wrong_login_provider_is_named_without_its_secret(
 
 def test_files_for_tls_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_TLS", "files")
-    with pytest.raises(SettingsError, match=r"HUB_TLS = .*needs tls_certificate"):
+    with pytest.raises(SettingsError, match=r"HUB_TLS = 'files': .*needs tls_certificate"):
+        load_settings()
+
+
+def test_what_is_missing_is_called_so_and_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_OIDC__SO__NAME", "Sở")
+    monkeypatch.setenv("HUB_OIDC__SO__CLIENT_ID", "hub")
+    with pytest.raises(SettingsError, match=r"HUB_OIDC__SO__ISSUER = \(not set\): it is needed"):
         load_settings()
