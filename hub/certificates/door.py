@@ -19,6 +19,7 @@ class Door:
 
     def __init__(self, settings: Settings) -> None:
         self._port = settings.http_port
+        self._public_url = settings.public_url
         self.serving = None if settings.tls == "off" else Serving(settings, now_ms)
         self.listener = listen_on_port(settings)
         self.redirecting: socket.socket | None = None
@@ -37,7 +38,9 @@ class Door:
         if self.serving is not None:
             found["certificate"] = partial(self.serving.watch, stop)
         if self.redirecting is not None:
-            found["to HTTPS"] = partial(serve_http, ToHttps(self._port), self.redirecting, stop)
+            found["to HTTPS"] = partial(
+                serve_http, ToHttps(self._port, self._public_url), self.redirecting, stop
+            )
         return found
 
     def close(self) -> None:

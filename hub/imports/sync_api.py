@@ -178,7 +178,9 @@ def _domain(name: str, state: SyncState | None, now_ms: int) -> DomainOut:
     last_ms = state.last_success_ms if state else None
     return DomainOut(
         domain=name, last_success_ms=last_ms, lag_s=None if last_ms is None else (now_ms - last_ms) // 1000,
-        fresh=is_fresh(last_ms, now_ms), error=state.error if state else "",
+        fresh=is_fresh(last_ms, now_ms),
+        # a school may be reached by several sources: say whose error it is
+        error=f"{state.origin}: {state.error}" if state and state.error else "",
     )  # fmt: skip
 
 

@@ -14,12 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub.web import problems
 from hub.web.policy import HEADERS
 
-MAX_BODY_BYTES = 1_048_576
+MAX_BODY_MB = 1
+MEGABYTE = 1_048_576
 LARGE_BODIES = (
-    (re.compile(r"/api/v1/imports/?"), 201 * 1_048_576),
-    (re.compile(r"/api/v1/assets/\d+/documents/?"), 11 * 1_048_576),
+    (re.compile(r"/api/v1/imports/?"), 200),
+    (re.compile(r"/api/v1/packages/?"), 200),
+    (re.compile(r"/api/v1/assets/\d+/documents/?"), 10),
 )
-"""Routes that take files, with the most they take; they write them to disk while they arrive."""
+"""Routes that take files, with the most MB they take; they write them to disk while they arrive."""
 
 REQUESTS = Counter("hub_http_requests", "HTTP requests answered", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -42,14 +44,16 @@ class Shield:
             return
         started_s = time.perf_counter()
         read_bytes = 0
-        most_bytes = _most_bytes(scope)
+        most_mb = _most_mb(scope)
+        # what stands around a file in a form is not the sender's to count
+        most_bytes = (most_mb + (most_mb > MAX_BODY_MB)) * MEGABYTE
 
         async def limited() -> Message:
             nonlocal read_bytes
             message = await receive()
             read_bytes += len(message.get("body", b""))
             if read_bytes > most_bytes:
-                raise HTTPException(413)
+                raise HTTPException(413, str(most_mb))
             return message
 
         async def guarded(message: Message) -> None:
@@ -59,7 +63,9 @@ class Shield:
             await send(message)
 
         if _declared_length(scope) > most_bytes:
-            refused = problems.response(problems.of_status(413, scope["method"], {}), scope["path"])
+            refused = problems.response(
+                problems.of_status(413, scope["method"], {}, str(most_mb)), scope["path"]
+            )
             await refused(scope, receive, guarded)
         else:
             await self._app(scope, limited, guarded)
@@ -90,10 +96,10 @@ def _count(scope: Scope, status: int, seconds: float) -> None:
     SECONDS.labels(route).observe(seconds)
 
 
-def _most_bytes(scope: Scope) -> int:
+def _most_mb(scope: Scope) -> int:
     if scope["method"] != "POST":
-        return MAX_BODY_BYTES
-    return next((most for path, most in LARGE_BODIES if path.fullmatch(scope["path"])), MAX_BODY_BYTES)
+        return MAX_BODY_MB
+    return next((most for path, most in LARGE_BODIES if path.fullmatch(scope["path"])), MAX_BODY_MB)
 
 
 def _declared_length(scope: Scope) -> int:

@@ -160,7 +160,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def of_status(status: int, method: str, headers: Mapping[str, str], detail: str = "") -> Problem:
-    """Makes the problem of an HTTP status that the server itself gives."""
+    """Makes the problem of a status that the server itself gives; with 413 `detail` is the limit in MB."""
     problem = Problem(detail, headers=headers)
     problem.status = status
     problem.title = HTTPStatus(status).phrase
@@ -171,7 +171,10 @@ def of_status(status: int, method: str, headers: Mapping[str, str], detail: str 
         if "Allow" in headers:
             problem.fix = said("use {allowed}", allowed=headers["Allow"])
     if status == 413:
-        problem.detail, problem.fix = "the request is too large", "send less at a time"
+        problem.detail = said(
+            "the request is larger than {most} MB, the most this address takes", most=detail
+        )
+        problem.fix = said("send at most {most} MB at a time", most=detail)
     return problem
 
 

@@ -77,10 +77,14 @@ async def serve_http(
 
 
 class ToHttps:
-    """Sends whoever comes by plain HTTP to the same address by HTTPS; nothing else is answered there."""
+    """Sends whoever comes by plain HTTP to HTTPS; nothing else is answered there.
 
-    def __init__(self, port: int) -> None:
+    To `public_url` where it is set, so that no Host header can send people elsewhere; else to the same host.
+    """
+
+    def __init__(self, port: int, public_url: str = "") -> None:
         self._port = "" if port == 443 else f":{port}"
+        self._public_url = public_url if public_url.startswith("https://") else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,7 +97,8 @@ class ToHttps:
         else:
             path = scope["raw_path"].decode("latin-1")
             query = scope["query_string"].decode("latin-1")
-            address = f"https://{named['name']}{self._port}{path}{'?' + query if query else ''}"
+            door = self._public_url or f"https://{named['name']}{self._port}"
+            address = f"{door}{path}{'?' + query if query else ''}"
             answer = RedirectResponse(address, 308, HEADERS)
         await answer(scope, receive, send)
 

@@ -103,6 +103,17 @@ async def test_plain_http_is_led_to_https(settings: dict[str, Any], tmp_path: Pa
         assert strange.status_code == 400
 
 
+async def test_plain_http_is_led_to_the_public_address_whatever_the_host_says(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    plain = find_unused_port()
+    visitor = httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{plain}")
+    named = Settings(**settings, http_redirect_port=plain, public_url="https://hub.school.example")
+    async with served(named), visitor as client:
+        answer = await client.get("/ops?x=1", headers={"Host": "evil.test"})
+        assert answer.headers["location"] == "https://hub.school.example/ops?x=1"
+
+
 async def test_an_ending_certificate_is_renewed_while_connections_go_on(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,9 +176,9 @@ async def test_given_files_are_taken_anew_and_bad_ones_change_nothing(
     [
         ("other key", "HUB_TLS_KEY", "is not the key of the first certificate"),
         ("password", "HUB_TLS_KEY", "has a password"),
-        ("no key", "HUB_TLS_KEY", "holds no private key"),
-        ("no certificate", "HUB_TLS_CERTIFICATE", "holds no certificate"),
-        ("missing", "HUB_TLS_CERTIFICATE", "cannot be read"),
+        ("no key", "HUB_TLS_KEY", "convert it: openssl pkey"),
+        ("no certificate", "HUB_TLS_CERTIFICATE", "convert it: openssl x509"),
+        ("missing", "HUB_TLS_CERTIFICATE", "name the file, or put it there"),
     ],
 )
 def test_a_pair_that_does_not_fit_names_the_setting(

@@ -19,7 +19,8 @@ from hub.accounts.tables import AccessToken, Account, Grant
 from hub.clock import now_ms, today
 from hub.database import Database
 from hub.imports.sync import Sync
-from hub.imports.tables import SyncSource
+from hub.imports.sync_api import _domain
+from hub.imports.tables import SyncSource, SyncState
 from hub.organisation.tables import Room, Unit
 from hub.organisation.trees import Trees
 from hub.web.principal import PermissionName, Schools
@@ -205,3 +206,10 @@ async def test_a_source_never_brings_more_than_its_adder_may_import(
             await session.execute(update(Grant).where(Grant.account_id == lan).values(**right))
             await session.execute(update(Account).where(Account.id == lan).values(disabled_ms=None))
             await session.execute(update(SyncSource).values(enabled=True))
+
+
+def test_an_error_says_whose_it_is() -> None:
+    state = SyncState(
+        school_code="AC", domain="rooms", origin="SIS of the ward", error="it cannot be fetched"
+    )
+    assert _domain("rooms", state, NOW_MS).error == "SIS of the ward: it cannot be fetched"

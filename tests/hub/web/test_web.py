@@ -12,7 +12,7 @@ from hub.database import Database
 from hub.errors import Invalid, TooMany
 from hub.registry import service as registry
 from hub.registry.rules import NodeSeen, PresenceChange, Quarantined
-from hub.web.headers import MAX_BODY_BYTES
+from hub.web.headers import MEGABYTE
 from tests.hub.web.conftest import DEMO_TOKEN, bearer
 
 ADMIN = bearer(DEMO_TOKEN)
@@ -172,10 +172,10 @@ async def test_every_answer_carries_the_policy(application: FastAPI, client: htt
 @pytest.mark.parametrize("declared", [True, False])
 async def test_a_large_body_is_refused(client: httpx.AsyncClient, declared: bool) -> None:
     async def stream() -> object:
-        for _ in range(MAX_BODY_BYTES // 65_536 + 1):
+        for _ in range(MEGABYTE // 65_536 + 1):
             yield b" " * 65_536
 
-    content = b" " * (MAX_BODY_BYTES + 1) if declared else stream()
+    content = b" " * (MEGABYTE + 1) if declared else stream()
     answer = await client.post(
         "/api/v1/session",
         content=content,  # type: ignore[arg-type]
@@ -183,6 +183,16 @@ async def test_a_large_body_is_refused(client: httpx.AsyncClient, declared: bool
     )
     assert answer.status_code == 413
     assert answer.json()["type"] == f"/problems/{answer.json()['title'].lower().replace(' ', '-')}"
+    assert answer.json()["fix"] == "send at most 1 MB at a time"
+
+
+async def test_routes_that_take_files_say_how_much_and_packages_are_files(client: httpx.AsyncClient) -> None:
+    much = {"Content-Length": str(300 * MEGABYTE), "Accept-Language": "vi"}
+    refused = await client.post("/api/v1/imports", headers=much)
+    assert refused.status_code == 413
+    assert "200 MB" in refused.json()["detail"]
+    packages = await client.post("/api/v1/packages", headers=ADMIN, content=b" " * (2 * MEGABYTE))
+    assert packages.status_code != 413
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(client: httpx.AsyncClient) -> None:
