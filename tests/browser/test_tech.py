@@ -283,3 +283,21 @@ async def test_places_in_the_bar_are_those_one_may_see(hub: Start, open_page: Op
         ["Vận hành", "Tổ chức", "Trường", "Thiết bị"]
     )
     await expect(page.locator('.places [aria-current="page"]')).to_have_text("Thiết bị")
+
+
+async def test_a_telephone_has_one_menu_and_one_line_above_the_page(hub: Start, open_page: Open) -> None:
+    running = hub()
+    page = await signed_in(open_page, running, "/tech", width=390, height=844)
+    await expect(page.locator(".places a:visible")).to_have_count(0)
+    bar = await page.locator(".bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 64
+    await page.click(".more-places summary")
+    menu = page.locator(".more-places nav")
+    await expect(menu.get_by_role("link", name="Vận hành")).to_be_visible()
+    await expect(menu.locator('[aria-current="page"]')).to_have_text("Thiết bị")
+    await menu.get_by_role("button", name="Đăng xuất").scroll_into_view_if_needed()
+    assert await overflow(page) == []
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await expect(page.locator(".places").get_by_role("link", name="Vận hành")).to_be_visible()
+    await expect(page.locator(".bar > #sign-out")).to_be_visible()

@@ -71,6 +71,23 @@ export async function visitor(waiting) {
   }
 }
 
+// On a telephone everything of the bar that leads elsewhere stands in one menu.
+function narrowed(more) {
+  const [bar, places, language, leave] = [".bar", ".places", "a.language", "#sign-out"].map((one) => document.querySelector(one));
+  if (!more || !places) return;
+  const links = [...places.children];
+  const [summary, menu, narrow] = [more.querySelector("summary"), more.querySelector("nav"), matchMedia("(max-width: 900px)")];
+  const usual = summary.textContent;
+  const settle = () => {
+    if (narrow.matches) menu.prepend(...links);
+    else places.replaceChildren(...links);
+    (narrow.matches ? menu : bar).append(language, leave);
+    summary.textContent = narrow.matches ? t("Menu") : usual;
+  };
+  settle();
+  narrow.addEventListener("change", settle);
+}
+
 export function greet(who) {
   document.getElementById("who").textContent = who.name;
   for (const place of document.querySelectorAll(".places [data-needs], .more-places [data-needs]")) {
@@ -91,6 +108,7 @@ export function greet(who) {
       more.querySelector("summary").focus();
     });
   }
+  narrowed(more);
   // another language is the same page with the same choices
   document.querySelector("a.language").addEventListener("click", (event) => {
     const here = new URL(location.href);
