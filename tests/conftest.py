@@ -19,6 +19,16 @@ from hub.broker import unused_port as find_unused_port
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
+# what takes long begins first, or one worker would still be at it when the other has nothing left
+LONG = ("tests/faults/", "tests/browser/", "tests/integration/", "tests/simulators/", "tests/edge_agents/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the folders of long tests in front; within a folder and among the others nothing moves."""
+    order = {folder: place for place, folder in enumerate(LONG)}
+    items.sort(key=lambda item: next((order[each] for each in LONG if each in f"{item.path}/"), len(LONG)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turns every skip into a failure under CI; expected failures stay what they are."""

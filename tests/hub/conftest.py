@@ -121,6 +121,8 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     database = Database(f"{server}/{name}")
     yield database
     await database.close()
+    with psycopg.connect(f"{_plain(server)}/postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
