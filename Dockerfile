@@ -1,5 +1,8 @@
 FROM python:3.13-slim
 
+# hub backup and hub restore call pg_dump and pg_restore
+RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
+
 WORKDIR /opt/hub
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock

@@ -94,10 +94,10 @@ def _is_file(part: Part) -> bool:
 def _check_idle(settings: Settings, server: Server | None, there: list[Path]) -> None:
     used = [path for path in there if path.suffix == ".db" and in_use(path)]
     if used:
-        raise BackupTrouble(f"{used[0]} is in use; stop the hub first: systemctl stop hub")
+        raise BackupTrouble(f"{used[0]} is in use; stop the hub first: systemctl stop hub.target")
     if server is not None and (others := server.others()):
         raise BackupTrouble(
-            f"the database is in use by {', '.join(others)}; stop the hub first: systemctl stop hub"
+            f"the database is in use by {', '.join(others)}; stop the hub first: systemctl stop hub.target"
         )
 
 

@@ -72,10 +72,10 @@ def restore(
     show.end()
     manifest = restored.manifest
     asyncio.run(_note(settings, manifest))
-    print(f"The hub is as it was on {_moment(manifest.made_ms)}. Start it: systemctl start hub")
+    print(f"The hub is as it was on {_moment(manifest.made_ms)}. Start it: systemctl start hub.target")
     if restored.aside:
         print(f"What was there before is kept: {restored.aside}. Remove it when all is well.")
-    if not manifest.secrets:
+    if not manifest.secrets and not (settings.data_dir / "accounts.key").exists():
         print(
             "The backup has no keys: put certificates and accounts.key into the data directory,"
             " or the hub makes new ones."
