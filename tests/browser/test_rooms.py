@@ -224,6 +224,7 @@ async def test_a_group_command_is_counted_before_it_is_sent(hub: Hub, open_page:
 async def test_the_fleet_is_filtered_and_an_agent_answers(hub: Hub, open_page: Open) -> None:
     page = await signed_in(open_page, hub, "/agents")
     await expect(page.locator("#counted")).to_have_text("24 thiết bị biên")
+    await expect(page.locator(".row.fleet").first).to_contain_text("Chứng thư")
     await page.select_option("#config", "rolled_back")
     await page.wait_for_url("**/agents?config=rolled_back")
     await expect(page.locator(".row.fleet")).to_have_count(1)

@@ -10,7 +10,7 @@ import { Section, every, once } from "../tech/section.js";
 import { configurationParts } from "./configuration.js";
 import { follow, requestCard, requestLine } from "./requests.js";
 import { scanDialog } from "./scan.js";
-import { WAITING_MANY, agentMark, agentPath, agentWhy, certificate, clockText, clockWrong, configMark, configName, fact, updateName } from "./words.js";
+import { WAITING_MANY, agentMark, agentPath, agentWhy, certificate, clockText, clockWrong, configMark, configName, fact, updateName, versionName } from "./words.js";
 
 const REFRESH_MS = 4000;
 const SLOW_MS = 10000;
@@ -24,7 +24,7 @@ const detail = () => (asked ??= get(agentPath(own)).finally(() => setTimeout(() 
 
 function head(agent) {
   byId("trail").replaceChildren(element("a", { href: "/agents" }, byId("trail").firstElementChild.textContent), element("a", { href: at("/tech/school", group) }, agent.school_name || group));
-  byId("title").replaceChildren(element("h1", {}, node), agentMark(agent), element("p", {}, agentWhy(agent)), element("p", { class: "code" }, [agent.version, group].filter(Boolean).join(" · ")), ...(agent.problem ? [element("p", { class: "wrong" }, agent.problem)] : []));
+  byId("title").replaceChildren(element("h1", {}, node), agentMark(agent), element("p", {}, agentWhy(agent)), element("p", { class: "code" }, [versionName(agent), group].filter(Boolean).join(" · ")), ...(agent.problem ? [element("p", { class: "wrong" }, agent.problem)] : []));
   document.title = `${node} · ${agent.school_name || group}`;
 }
 
@@ -34,7 +34,7 @@ const facts = new Section("facts", {
     head(agent);
     const { config = {}, update } = agent;
     const ends = certificate(agent.certificate_end_ms);
-    body.replaceChildren(element("dl", {}, fact(t("Last contact"), agent.last_contact_ms ? agedSince(agent.last_contact_ms, "ago") : t("never heard")), fact(t("Version"), [agent.version, update?.wanted && update.wanted !== agent.version ? `→ ${update.wanted} (${updateName(update.state)})` : ""].filter(Boolean).join(" ")),
+    body.replaceChildren(element("dl", {}, fact(t("Last contact"), agent.last_contact_ms ? agedSince(agent.last_contact_ms, "ago") : t("never heard")), fact(t("Version"), [versionName(agent), update?.wanted && update.wanted !== agent.version ? `→ ${update.wanted} (${updateName(update.state)})` : ""].filter(Boolean).join(" ")),
       fact(t("Configuration"), element("span", { class: "marked" }, configMark(config.state), [configName(config.state), config.wanted_version ? t("version {reported} of {wanted}", { reported: config.reported_version ?? "–", wanted: config.wanted_version }) : ""].filter(Boolean).join(" · ")), ["refused", "rolled_back"].includes(config.state)),
       fact(t("Waiting in the outbox"), number(agent.outbox_depth), (agent.outbox_depth ?? 0) > WAITING_MANY), fact(t("Clock offset"), clockText(agent.clock_offset_ms), clockWrong(agent.clock_offset_ms)), fact(t("Certificate"), ends.words, ends.soon), fact(t("Problem"), agent.problem, Boolean(agent.problem))));
   }),

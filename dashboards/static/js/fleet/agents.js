@@ -6,7 +6,7 @@ import { get, greet, visitor } from "../console/api.js";
 import { Listing } from "../console/listing.js";
 import { Filters } from "../desk/filters.js";
 import { every } from "../tech/section.js";
-import { CONFIG_STATES, WAITING_MANY, agentAddress, agentMark, agentWhy, certificate, clockText, clockWrong, configMark, configName, updateName } from "./words.js";
+import { CONFIG_STATES, WAITING_MANY, agentAddress, agentMark, agentWhy, certificate, clockText, clockWrong, configMark, configName, updateName, versionName } from "./words.js";
 
 const REFRESH_MS = 5000;
 
@@ -18,10 +18,10 @@ function row(agent) {
   const node = element("article", { class: "row fleet", tabindex: "-1" }, agentMark(agent),
     element("div", {}, element("b", {}, element("a", { href: agentAddress(agent) }, agent.node)), element("small", {}, [agent.school_name || agent.group, nt("{n} device", "{n} devices", agent.devices ?? 0)].join(" · "))),
     element("div", {}, agentWhy(agent), agent.last_contact_ms ? agedSince(agent.last_contact_ms, "ago") : element("small", {}, t("never heard"))),
-    element("div", {}, element("span", { class: "num" }, agent.version || NOTHING), element("small", {}, update?.wanted && update.wanted !== agent.version ? t("update to {version}: {state}", { version: update.wanted, state: updateName(update.state) }) : "")),
+    element("div", {}, element("span", { class: "num" }, versionName(agent)), element("small", {}, update?.wanted && update.wanted !== agent.version ? t("update to {version}: {state}", { version: update.wanted, state: updateName(update.state) }) : "")),
     element("div", {}, element("span", { class: "marked" }, configMark(config.state), configName(config.state)), element("small", { class: "num" }, config.wanted_version ? t("version {reported} of {wanted}", { reported: config.reported_version ?? NOTHING, wanted: config.wanted_version }) : "")),
     element("div", { class: "num" }, warn((agent.outbox_depth ?? 0) > WAITING_MANY, agent.outbox_depth === null || agent.outbox_depth === undefined ? NOTHING : nt("{n} waiting", "{n} waiting", agent.outbox_depth)), element("small", {}, t("clock"), " ", warn(clockWrong(agent.clock_offset_ms), clockText(agent.clock_offset_ms)))),
-    element("div", { class: "num" }, warn(ends.soon, ends.words), agent.problem ? element("small", { class: "wrong" }, agent.problem) : element("small", {}, agent.certificate_end_ms ? t("Certificate") : "")));
+    element("div", { class: "num" }, warn(ends.soon, ends.words), agent.problem ? element("small", { class: "wrong" }, agent.problem) : element("small", {}, t("Certificate"))));
   node.addEventListener("click", (event) => !event.target.closest("a") && !getSelection().toString() && location.assign(agentAddress(agent)));
   return node;
 }

@@ -15,6 +15,7 @@ const UPDATES = { none: "", in_step: t("up to date"), pending: t("on its way"), 
 export const configName = (state) => CONFIGS[state] ?? state ?? NOTHING;
 export const CONFIG_STATES = Object.keys(CONFIGS);
 export const configMark = (state) => element("i", { class: `shape ${CONFIG_SHAPES[state] ?? "unknown"}`, "aria-hidden": "true" });
+export const versionName = (agent) => (agent.simulated ? t("simulated") : agent.version || NOTHING);
 export const updateName = (state) => UPDATES[state] ?? state ?? "";
 
 export const stateOf = (presence) => (typeof presence === "string" ? presence : presence?.state);

@@ -35,7 +35,7 @@ const section = new Section("schools", {
   },
   draw({ items, next_cursor: more }, body) {
     if (!address.wanted.q && items.length === 1 && !more) location.replace(at("/school", items[0].code));
-    body.replaceChildren(...(items.length ? [element("p", { class: "soft num", role: "status" }, nt("{n} school", "{n} schools", items.length) + (more ? "+" : "")), element("div", { class: "lines", role: "list" }, ...items.map(line))] : []));
+    body.replaceChildren(...(items.length ? [element("p", { class: "soft num", role: "status" }, nt("{n} school or centre", "{n} schools and centres", items.length) + (more ? "+" : "")), element("div", { class: "lines", role: "list" }, ...items.map(line))] : []));
     return items.length > 0;
   },
   empty: () => (address.wanted.q ? t("No school fits.") : t("No school belongs to your account yet.")),

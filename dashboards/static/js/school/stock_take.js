@@ -128,7 +128,7 @@ function head() {
   text(document.querySelector("#title h1"), take.finished_ms ? t("Counted") : t("Counting"));
   document.title = [t("Stock-taking"), take.school_name].join(" · ");
   const may = !take.finished_ms && who.permissions.includes("assets.write");
-  byId("show").querySelector("[data-show=expected]").firstChild.nodeValue = `${take.finished_ms ? t("Not found") : t("To find")} `;
+  byId("show").querySelector("[data-show=expected]").firstChild.nodeValue = (take.finished_ms ? t("Not found") : t("To find")) + " ";
   hidden(byId("scan"), false);
   hidden(byId("scan-form"), !may);
   hidden(byId("end"), !may);

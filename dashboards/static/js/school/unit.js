@@ -17,6 +17,7 @@ const address = new Address(["on"], () => apply());
 const day = byId("on");
 let [who, unit, asked, taught] = [null, null, null, new Set()];
 
+const BELONGING = t("counted are those that belong to it; a school that lies here and belongs to the department is counted there");
 const detail = () => (asked ??= get(path, { on: address.wanted.on }).finally(() => setTimeout(() => (asked = null), 500)));
 const may = (permission) => who?.permissions.includes(permission);
 const counting = (row) => taught.has(row.unit); // only where there are pupils are they counted
@@ -65,10 +66,13 @@ const parts = {
     empty: () => t("Nothing is known of before."),
   }),
   children: new Section("children", {
-    load: () => everything(`${path}/children`, { on: address.wanted.on }),
-    draw: once((found) => found, (found, body) => {
+    load: async () => {
+      const [found, mine] = await Promise.all([everything(`${path}/children`, { on: address.wanted.on }), detail()]);
+      return { found, kind: mine.kind };
+    },
+    draw: once((content) => content, ({ found, kind }, body) => {
       taught = new Set([unit, ...found].filter((one) => one && hasRooms(one)).map((one) => one.code));
-      body.replaceChildren(...(found.length ? [element("p", { class: "soft num" }, nt("{n} unit", "{n} units", found.length)), element("div", { class: "lines", role: "list" }, ...found.map(childLine))] : []));
+      body.replaceChildren(...(found.length ? [element("p", { class: "soft num" }, nt("{n} unit", "{n} units", found.length), kind === "district" || kind === "office" ? ` · ${BELONGING}` : ""), element("div", { class: "lines", role: "list" }, ...found.map(childLine))] : []));
     }),
     empty: () => t("Nothing is below this unit on this day."),
   }),

@@ -31,7 +31,7 @@ const address = new Address(["metric", "range", "from", "to"], () => history.cha
 function head(device) {
   const school = device.claimed === false ? element("span", {}, device.school) : element("a", { href: at("/tech/school", device.school) }, device.school_name || device.school);
   const trail = [element("a", { href: "/tech" }, byId("trail").firstElementChild.textContent), school];
-  if (roomName(device.room)) trail.push(element("span", {}, roomName(device.room)));
+  if (roomName(device.room)) trail.push(device.claimed === false ? element("span", {}, roomName(device.room)) : element("a", { href: at("/room", device.school, device.room) }, roomName(device.room)));
   byId("trail").replaceChildren(...trail);
   const title = byId("title");
   const print = JSON.stringify([device.name, device.presence, device.kind]);

@@ -13,6 +13,7 @@ const TYPING_MS = 150;
 
 const address = new Address(["q", "district", "state"], () => apply());
 const [search, district, state] = ["search", "district", "state"].map(byId);
+const DISTRICT = t("all that lie in the district, also those that belong to the department");
 const WORSE = ["down", "unknown", "degraded", "ok"];
 
 async function everySchool() {
@@ -44,7 +45,7 @@ const section = new Section("schools", {
     if (body.dataset.print === print) return found.length > 0;
     body.dataset.print = print;
     const focused = document.activeElement?.getAttribute("href");
-    body.replaceChildren(element("p", { class: "soft num", role: "status" }, nt("{n} school", "{n} schools", found.length)), element("div", { class: "lines", role: "list" }, ...found.map(row)));
+    body.replaceChildren(element("p", { class: "soft num", role: "status" }, nt("{n} school", "{n} schools", found.length), address.wanted.district ? ` · ${DISTRICT}` : ""), element("div", { class: "lines", role: "list" }, ...found.map(row)));
     if (focused) body.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     return found.length > 0;
   },
