@@ -24,7 +24,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class AlarmSort(StrEnum):
-    """The order of a list: by severity, what still stands comes before what is over; then the newest first."""
+    """The order of a list; by severity, what stands comes before what is over; then the newest first."""
 
     NEWEST = "newest"
     SEVERITY = "severity"
@@ -79,7 +79,7 @@ async def list_alarms(
 
 
 def _all_alike(states: Collection[AlarmState] | None) -> bool:
-    """Whether alarms of these states all stand, or are all over: then an index gives the order by severity."""
+    """Whether alarms of these states all stand, or are all over: an index then gives the order."""
     return states is not None and (set(states) <= STANDING or set(states) <= _OVER)
 
 

@@ -114,7 +114,7 @@ def templates(expression: ast.expr, scope: ast.AST, where: str) -> Iterator[str]
 
 
 def of_name(name: str, scope: ast.AST, where: str) -> Iterator[str]:
-    """Gives what a variable can be: what is assigned to it, or given for a parameter by the module's calls."""
+    """Gives what a variable can be: what is assigned to it, or what calls give for a parameter."""
     assert isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
     assigned = [
         value

@@ -88,7 +88,7 @@ async def test_paging_is_stable_while_alarms_come(database: Database) -> None:
 
 
 async def test_by_severity_what_stands_comes_before_what_is_over(database: Database) -> None:
-    over = {"state": AlarmState.RETURNED_UNACKNOWLEDGED, "returned_ms": T0 + 50}
+    over: dict[str, Any] = {"state": AlarmState.RETURNED_UNACKNOWLEDGED, "returned_ms": T0 + 50}
     await store(
         database,
         made("1", severity=Severity.CRITICAL, raised_ms=T0 + 9, **over),
