@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ from tests.faults.rig import Hub, Sender, names
 
 
 @pytest.fixture
-def hub(broker: Any, tmp_path: Path) -> Iterator[Hub]:
+def on_disk() -> Iterator[Path]:
+    """A folder on a disk: memory, where tests have their files, takes writes to files made immutable."""
+    with tempfile.TemporaryDirectory(prefix="hub-test-", dir="/var/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def hub(broker: Any, on_disk: Path) -> Iterator[Hub]:
     """The ingest role, not started yet."""
-    one = Hub(broker.url, tmp_path / "hub")
+    one = Hub(broker.url, on_disk / "hub")
     yield one
     if one.process is not None and one.process.running:
         one.kill()

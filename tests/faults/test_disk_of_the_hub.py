@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.mosquitto, pytest.mark.faults]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+def small_disk(on_disk: Path) -> Iterator[SmallDisk]:
     """Where the hub's data directory will be."""
-    disk = SmallDisk(tmp_path / "hub", 40)
+    disk = SmallDisk(on_disk / "hub", 40)
     yield disk
     disk.unmount()
 
