@@ -28,6 +28,10 @@ export const why = (presence) => [presenceName(presence?.state), reasonName(pres
 // The word of a state; a boolean is keyed as the hub's own language writes it.
 export const stateWord = (value, words) => words?.states?.[typeof value === "boolean" ? (value ? "True" : "False") : value];
 
+// Units whose names are words; the others are signs that all languages share.
+const UNITS = { min: t("min"), "1/min": t("a minute"), d: t("days") };
+export const unitWord = (unit) => UNITS[unit] ?? unit;
+
 export function shown({ value, unit }, words) {
   if (value === null || value === undefined) return NOTHING;
   const state = stateWord(value, words);
@@ -35,7 +39,7 @@ export function shown({ value, unit }, words) {
   if (typeof value === "boolean") return value ? t("yes") : t("no");
   if (value === "") return t("none");
   const said = typeof value === "number" ? number(value, words?.decimals ?? (Number.isInteger(value) ? 0 : 2)) : String(value);
-  return unit ? `${said} ${unit}` : said;
+  return unit ? `${said} ${unitWord(unit)}` : said;
 }
 
 // Where there is little room: rates with the prefix that makes them short.

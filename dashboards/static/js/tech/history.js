@@ -2,7 +2,7 @@
 import { byId, element, hidden } from "../dom.js";
 import { clockTime, language, moment, t } from "../words.js";
 import { at, get } from "../console/api.js";
-import { shown, vocabulary } from "../console/facts.js";
+import { shown, unitWord, vocabulary } from "../console/facts.js";
 import { Chart } from "../chart/chart.js";
 import { fieldMs, fieldText } from "../chart/scale.js";
 import { Section } from "./section.js";
@@ -116,7 +116,7 @@ export class HistoryPart {
     if (!series.length) return false;
     const made = series.map((answer) => {
       const words = metricWordsOf(answer.metric, device.kind);
-      return { label: metricLabel(answer.metric, device.kind), unit: answer.unit, decimals: words.decimals, items: answer.items, stepMs: answer.step_ms, nowMs: Date.now(),
+      return { label: metricLabel(answer.metric, device.kind), unit: unitWord(answer.unit), decimals: words.decimals, items: answer.items, stepMs: answer.step_ms, nowMs: Date.now(),
         limits: answer.metric.limits, states: words.states, word: (value) => shown({ value }, words) };
     });
     const some = series.some((answer) => answer.items.some((item) => item.value !== null));
