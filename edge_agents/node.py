@@ -19,13 +19,14 @@ from typing import Any
 
 import aiomqtt
 
+from devices.cancelling import cancelled
 from devices.wire.datatypes import DataType
 from devices.wire.payloads import ndeath_payload
 from devices.wire.topics import MessageType, Topic
 from edge_agents.declared import Counters, Device, DeviceDescription, HostView, Timing
 from edge_agents.encoding import data_body, fact_body
 from edge_agents.rules import Backoff
-from edge_agents.session import Control, Session, cancelled
+from edge_agents.session import Control, Session
 from edge_agents.state import NodeState, utc_ms
 
 __all__ = ["Counters", "Device", "DeviceDescription", "HostView", "Node", "Timing", "utc_ms"]

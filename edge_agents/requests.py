@@ -21,6 +21,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from devices.cancelling import cancelled
 from devices.wire.commands import AGENT_RESULT
 from devices.wire.datatypes import DataType
 from edge_agents.commanding import BUSY, ID_LONGEST, NO_DISK, NOT_ALLOWED, Record, State, left_ms
@@ -82,10 +83,7 @@ class Requests:
 
     async def close(self) -> None:
         """End what is running; after the next start it is told as interrupted."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await cancelled(*self._running)
 
     def take(self, text: str, sent_ms: int | None) -> None:
         """Take a request; what cannot be read is counted among the node's rejected commands."""

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from collections import deque
 from enum import Enum
-from typing import Any
 
 import aiomqtt
 
+from devices.cancelling import cancelled
 from edge_agents import encoding
 from edge_agents.encoding import STORED, counter_body, historical
 from edge_agents.listening import Listener
@@ -314,18 +314,6 @@ class Session:
 
     def _jitter_ms(self, longest_s: float) -> int:
         return int(self.node.rng.uniform(0, longest_s * 1000))
-
-
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks and wait until they have ended, however they do.
-
-    A cancellation that meets the very end of a `wait_for` is lost (Python before 3.12): it is asked again.
-    """
-    waiting: set[asyncio.Task[Any]] = {task for task in tasks if not task.done()}
-    while waiting:
-        for task in waiting:
-            task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=0.5)
 
 
 def _window(backlog_per_s: float) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import aiomqtt
 
+from devices.cancelling import cancelled
 from devices.protocols.mqtt_json.dialects import NotUnderstoodError
 from devices.protocols.mqtt_json.discovery import ASKS, TOPICS, Offer, read
 from devices.protocols.mqtt_json.line import client_of, failure_of
@@ -62,8 +63,7 @@ class Listening:
 
     async def close(self) -> None:
         """Listen no more."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
 
     def hear(self, topic: str, payload: bytes) -> None:
         """Take one message; an empty one takes back what its topic said."""

@@ -19,6 +19,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from devices.cancelling import cancelled
 from devices.kind import kinds
 from devices.wire.datatypes import DataType
 from edge_agents.commanding import BUSY, State
@@ -168,8 +169,7 @@ class Discovery:
             ending = [one.close() for one in self._listening.values()]
             self._listening = {}
             if search is not None:
-                search.cancel()
-                ending.append(asyncio.gather(search, return_exceptions=True))  # type: ignore[arg-type]
+                ending.append(cancelled(search))
             await asyncio.gather(*ending, return_exceptions=True)
 
     async def _search_by_itself(self) -> None:

@@ -8,6 +8,8 @@ import socket
 import struct
 from enum import StrEnum
 
+from devices.cancelling import cancelled
+
 
 class LineFault(StrEnum):
     """How an answer goes wrong on its way."""
@@ -97,9 +99,7 @@ class Served:
         """Hang up and listen no more."""
         if self._server is not None:
             self._server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
 
     async def __aenter__(self) -> Served:
         await self.start()
@@ -110,9 +110,7 @@ class Served:
 
     async def hang_up(self) -> None:
         """End all sessions, as a device does with idle ones, and go on listening."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from devices.cancelling import cancelled
 from devices.simulation import UnreachableError
 from simulators.protocols.mqtt_json import BrokerDevice, Fault
 
@@ -132,8 +133,7 @@ class Carrier:
                 for one in self.devices:
                     await self._client.publish(*one.device.gone, retain=True)
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancelled(self._task)
 
     async def tell_presence(self, one: OnBroker) -> None:
         """Publish whether a device is there, after its fault has changed."""

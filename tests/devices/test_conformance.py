@@ -11,6 +11,7 @@ import aiomqtt
 import pytest
 from typer.testing import CliRunner
 
+from devices.cancelling import cancelled
 from devices.conformance import RULES, Conformance
 from devices.contract import VERSION, document
 from devices.kind import kinds
@@ -136,8 +137,7 @@ async def test_m36_the_command_says_what_a_foreign_agent_breaks(broker: Broker) 
         try:
             said = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--seconds", "1"])
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancelled(task)
     assert said.exit_code == 1
     report = json.loads(said.stdout)
     assert (report["messages"], report["conforms"]) == (1, False)

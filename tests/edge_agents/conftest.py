@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devices.cancelling import cancelled
 from devices.kind import kinds
 from edge_agents.connection import MqttSettings
 from edge_agents.node import DeviceDescription, Node, Timing
@@ -56,8 +57,7 @@ class Running:
         if self.node.session is not None:
             self.node.session.client._client.socket().shutdown(2)  # type: ignore[union-attr]
         if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+            await cancelled(self.task)
         self.stop.set()
         await self.file.close()
 

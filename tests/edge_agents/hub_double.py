@@ -8,6 +8,7 @@ from typing import Any
 
 import aiomqtt
 
+from devices.cancelling import cancelled
 from devices.wire.datatypes import DataType, wrap
 from devices.wire.payloads import Payload, decode_payload, encode_payload, rebirth_payload, state_payload
 from devices.wire.structures import MetricValue
@@ -74,9 +75,7 @@ class HubDouble:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
         await self.client.__aexit__(None, None, None)
 
     async def state(self, online: bool, ts_ms: int | None = None) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from devices.cancelling import cancelled
 from devices.kind import kinds
 from devices.wire.datatypes import DataType
 from edge_agents.node import DeviceDescription
-from edge_agents.session import cancelled
 from tests.edge_agents.conftest import GROUP, NODE, Running, until
 from tests.edge_agents.hub_double import HubDouble
 

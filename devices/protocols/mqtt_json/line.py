@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from devices.cancelling import cancelled
 from devices.protocols.failures import unreachable
 from devices.protocols.mqtt_json.options import RoomBrokerOptions
 from devices.simulation import UnreachableError
@@ -90,8 +91,7 @@ class Line:
             return  # what still comes on its topics is nobody's
         if _lines.get(self._key) is self:
             del _lines[self._key]
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
 
     def must_stand(self) -> None:
         """Raises UnreachableError if the line is broken."""

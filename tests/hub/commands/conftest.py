@@ -15,6 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from devices.cancelling import cancelled
 from devices.kind import kinds
 from devices.wire.datatypes import DataType
 from devices.wire.decoding import decode_payload
@@ -153,8 +154,7 @@ class AgentDouble:
         finally:
             death = Payload(ts_ms=now_ms(), metrics=[_m("bdSeq", DataType.Int64, 0)])
             await self._client.publish(f"spBv1.0/{self.group}/NDEATH/{self.node}", encode_payload(death))
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancelled(task)
 
 
 def _m(name: str, datatype: DataType, value: Any) -> MetricValue:
@@ -231,8 +231,7 @@ class Control:
 
     async def die(self) -> None:
         assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from devices.cancelling import cancelled
 from devices.enrolment_code import new_code
 from devices.wire.payloads import MetricValue, decode_payload
 from edge_agents import main as agent_main
@@ -262,8 +263,7 @@ async def test_m04_after_a_dead_disk_a_new_code_and_a_new_epoch_lose_and_mix_not
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancelled(task)
     assert all(acknowledged[epoch] == through for epoch, through in old.items())
     assert parts.reasons == {}
     stored = Counter(

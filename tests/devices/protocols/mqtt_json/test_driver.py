@@ -9,6 +9,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from devices.cancelling import cancelled
 from devices.kind import kind
 from devices.protocols.mqtt_json import line as lines
 from devices.protocols.mqtt_json.listening import offered
@@ -41,8 +42,7 @@ async def device(broker: Broker, asked: str, answer: Answer) -> AsyncIterator[ai
 
         task = asyncio.create_task(listen())
         yield client
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancelled(task)
 
 
 class TasmotaPlug:
