@@ -17,10 +17,11 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from devices.cancelling import cancelled
 from devices.kind import kinds
+from devices.sections import DeviceSection
 from devices.wire.datatypes import DataType
 from edge_agents.commanding import BUSY, State
 from edge_agents.discovery.rules import (
@@ -33,13 +34,13 @@ from edge_agents.discovery.rules import (
     unknown,
     where,
 )
+from edge_agents.discovery.section import DiscoverySection
 from edge_agents.node import Node
 
 if TYPE_CHECKING:
     from edge_agents.discovery.asked import Report
     from edge_agents.discovery.mqtt import Listening
     from edge_agents.discovery.rules import Found
-    from edge_agents.settings import AgentSettings, DeviceSection
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +54,39 @@ FIRST_AFTER_S = (60.0, 900.0)
 LOOK_EVERY_S = 5.0
 
 
+class _Agent(Protocol):
+    @property
+    def simulated(self) -> bool: ...
+
+
+class _Mqtt(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
+class Settings(Protocol):
+    """What of an agent's settings a search goes by."""
+
+    @property
+    def agent(self) -> _Agent: ...
+
+    @property
+    def mqtt(self) -> _Mqtt: ...
+
+    @property
+    def devices(self) -> list[DeviceSection]: ...
+
+    @property
+    def discovery(self) -> DiscoverySection: ...
+
+
 class Discovery:
     """The searches of one agent; `settings` are those in force."""
 
     def __init__(
         self,
         node: Node,
-        settings: Callable[[], AgentSettings],
+        settings: Callable[[], Settings],
         *,
         longest_s: float = LONGEST_S,
         first_after_s: tuple[float, float] = FIRST_AFTER_S,
