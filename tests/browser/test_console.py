@@ -206,7 +206,7 @@ async def test_an_unclaimed_node_shows_its_values_and_is_claimed(stand_in: Any, 
     await row.get_by_role("button", name="Nhận quản lý").click()
     await page.fill("#claim-school", "NONE")
     await page.keyboard.press("Enter")
-    await expect(page.locator("#claim .problem")).to_contain_text("there is no such school")
+    await expect(page.locator("#claim .problem")).to_contain_text("There is no such school")
     await page.fill("#claim-school", hub.province.picture["schools"][0]["code"])
     await page.keyboard.press("Enter")
     await expect(page.locator("#nodes-list")).to_have_attribute("data-state", "empty")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +13,16 @@ from hub.ingest.positions import Positions
 from tests.faults.rig import GROUP, Hub, Sender, expect_stored_once, positions_in, status, until
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.faults]
+
+
+def _gone(told: Mapping[str, Mapping[int, int]], copied: Mapping[tuple[str, int], Positions]) -> int:
+    """How many positions that agents were told are stored are not in the copy."""
+    return sum(
+        not copied.get((f"{GROUP}/{node}", epoch), Positions()).holds(position)
+        for node, epochs in told.items()
+        for epoch, stored in epochs.items()
+        for position in range(1, stored + 1)
+    )
 
 
 @pytest.mark.parametrize("agents_restart", [False, True])
@@ -25,20 +35,15 @@ def test_restored_from_an_older_copy(
     hub.kill()
     copy = hub.data_dir.with_name("copy")
     shutil.copytree(hub.data_dir, copy)
+    before = positions_in(copy / "ingest-0")
     hub.start()
-    agent.wait_for_progress(600)
+    until(lambda: _gone(agent.now.stored, before) > 300, 60, "progress beyond the copy")
     hub.kill()
     time.sleep(0.3)  # answers under way
     shutil.rmtree(hub.data_dir)
     shutil.copytree(copy, hub.data_dir)
     forgotten = {node: dict(epochs) for node, epochs in agent.now.stored.items()}
-    before = positions_in(copy / "ingest-0")
-    gone = 0
-    for node, epochs in forgotten.items():
-        for epoch, stored in epochs.items():
-            had = before.get((f"{GROUP}/{node}", epoch), Positions())
-            gone += sum(not had.holds(position) for position in range(1, stored + 1))
-    assert gone > 0
+    gone = _gone(forgotten, before)
     if agents_restart:
         agent.kill()
         agent.start()

@@ -299,6 +299,7 @@ async def test_ready_only_with_database_broker_ingest_and_telemetry(
         "broker": False,
         "ingest": False,
         "telemetry": True,
+        "audit": True,
     }
     picture = application.state.picture
     application.state.events.connected = picture.connected = True

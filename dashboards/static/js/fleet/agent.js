@@ -80,6 +80,7 @@ function setUpDiagnosis(items) {
     diagnose({ what: "network", ...(host ? { host } : {}) });
   });
   hidden(byId("ask-driver"), !items.length);
+  hidden(byId("diagnose"), false); // not before its forms are listened to: a press would reload the page
 }
 
 text(document.querySelector("#title h1"), node);
@@ -88,7 +89,6 @@ who = await visitor(() => away({ status: 0 }));
 greet(who);
 head(await present(detail, away, node, [["/agents", t("Agents")]]));
 const configuration = configurationParts(own, { agent: detail, may: may("agents.write"), changed: () => facts.refresh() });
-hidden(byId("diagnose"), !may("agents.write"));
 hidden(byId("scan"), !may("agents.write"));
 byId("scan").addEventListener("click", () => scanDialog(own));
 hidden(byId("certificates"), !may("registry.claim"));
