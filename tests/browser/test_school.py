@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -82,11 +83,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 async def signed_in(
-    open_page: Open, demo: Demo, role: str, path: str = "/", width: int = 1366, height: int = 768
+    open_page: Open, demo: Demo, role: str, path: str | None = None, width: int = 1366, height: int = 768
 ) -> Page:
-    """Sign in as a role the way a person does, and go on to a page."""
+    """Sign in as a role the way a person does, and arrive on a page, or where the role belongs."""
+    # The page is asked for by `next`: to go on by hand would meet the redirect that follows signing in.
     watched = await open_page(
-        f"{demo.url}/login", ready="#sign-in", expected=REFUSED, width=width, height=height
+        f"{demo.url}/login" + (f"?{urlencode({'next': path})}" if path else ""),
+        ready="#sign-in",
+        expected=REFUSED,
+        width=width,
+        height=height,
     )
     page: Page = watched.page
     username, password = demo.logins[role]
@@ -94,8 +100,6 @@ async def signed_in(
     await page.fill("#password", password)
     await page.keyboard.press("Enter")
     await page.wait_for_url(lambda url: "/login" not in url)
-    if path != "/":
-        await page.goto(demo.url + path)
     return page
 
 

@@ -108,8 +108,9 @@ async def test_follows_a_broker_over_its_restart(broker: Any, monkeypatch: pytes
         await until(lambda: len(picture.sorted_keys()) == 1)  # retained
         await publish(device(A, "live"))
         await until(lambda: len(picture.sorted_keys()) == 2)
-        await asyncio.to_thread(broker.restart)
+        restarting = asyncio.create_task(asyncio.to_thread(broker.restart))
         await until(lambda: not picture.connected)
+        await restarting
         assert len(picture.sorted_keys()) == 2  # the last picture stays until the broker says otherwise
         await until(lambda: picture.connected)
         await publish(device(A, "live"))
