@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import random
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -179,7 +180,8 @@ async def _telemetry(schools: Schools, taken_ms: list[float]) -> None:
     async with asyncio.TaskGroup() as tasks:
         for number in itertools.count():
             tasks.create_task(time_one(f"p{number % PROBES}", number // PROBES % 99 + 1))
-            await asyncio.sleep(PROBE_EVERY_S)
+            # never in step with a clock of the hub: in step, every probe would meet the same wait
+            await asyncio.sleep(random.uniform(0, 2 * PROBE_EVERY_S))
 
 
 async def _timed(schools: Schools, during: asyncio.Task[Any]) -> list[float]:
